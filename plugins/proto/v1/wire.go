@@ -1,0 +1,34 @@
+package policyv1
+
+import "github.com/hashicorp/go-plugin"
+
+// PluginName is the name under which a plugin serves its policy.
+const PluginName = "policy"
+
+// ProtocolVersion is the version of the protocol that this package speaks.
+const ProtocolVersion = 1
+
+// The largest messages that each side receives, in bytes. A plugin receives
+// trained artefacts; a host receives decisions.
+const (
+	MaxPluginReceive = 64 << 20
+	MaxHostReceive   = 16 << 20
+)
+
+// MaxReason is the longest reason of a decision or an alternative, in bytes.
+const MaxReason = 4096
+
+// LifelineEnv names the variable that tells a plugin the number of a file
+// descriptor: the read end of a pipe whose write end its host holds and never
+// writes to. The pipe ends when the host does, however it ended; a plugin exits then.
+const LifelineEnv = "WINDVANE_PLUGIN_LIFELINE"
+
+// Handshake is what host and plugin show each other first. The cookie is no
+// secret: it tells a plugin that a host started it, and not a person.
+func Handshake() plugin.HandshakeConfig {
+	return plugin.HandshakeConfig{
+		ProtocolVersion:  ProtocolVersion,
+		MagicCookieKey:   "WINDVANE_PLUGIN",
+		MagicCookieValue: "windvane.policy.v1",
+	}
+}
