@@ -1,0 +1,269 @@
+// Package guard holds the limits that no policy can widen: bounds, steps, the cap
+// on total blocking, floors, and the hold when data are missing.
+//
+// It is pure: the same code guards the mesh and every simulated run. It edits a
+// policy's action or refuses it, each with a reason code. Raising blocking is
+// protection, so it is never delayed by the step. What may not live here: anything
+// that needs a clock, a model or a network.
+package guard
+
+import (
+	"math"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Reason is why the guard changed or refused something.
+type Reason string
+
+// The reasons for edits and refusals.
+const (
+	NoData        Reason = "no_data"        // a signal that an objective needs is missing, stale or invalid: hold
+	Malformed     Reason = "malformed"      // not finite, knobs missing, or weights that do not sum to 1: live value kept
+	Bounds        Reason = "bounds"         // outside the knob's range: clamped
+	Step          Reason = "step"           // more than max_step in one cycle: shortened
+	TotalBlocking Reason = "total_blocking" // more of all offered load refused than total_blocking: scaled down
+	Floor         Reason = "floor"          // would carry less than minimum_carried: lowered
+)
+
+// Sentence explains a reason to a person.
+func (r Reason) Sentence() string {
+	switch r {
+	case NoData:
+		return "a signal that an objective needs is missing, stale or invalid, so nothing is changed"
+	case Malformed:
+		return "the policy's value was not usable, so the live one is kept"
+	case Bounds:
+		return "outside the knob's range"
+	case Step:
+		return "a larger step than max_step allows in one cycle"
+	case TotalBlocking:
+		return "would refuse more of the offered load than total_blocking allows"
+	case Floor:
+		return "would carry less than the service's minimum_carried"
+	default:
+		return string(r)
+	}
+}
+
+// Edit is one change that the guard made to what the policy wanted.
+type Edit struct {
+	Reason Reason  `json:"reason"`
+	policy.KnobID
+	From float64 `json:"from"` // wanted; the live value where the wanted one was not finite
+	To   float64 `json:"to"`
+}
+
+// Result is what may be done.
+type Result struct {
+	Action  policy.Action
+	Edits   []Edit
+	Refused Reason // not empty: hold the live action
+	Detail  string // of a refusal: which service and signal
+}
+
+// Check limits what a policy wants. The observation's live action must be within
+// the knobs' ranges, as an actuator reads it. The result's action always is
+// within them, with weights that sum to 1, and checking it again changes nothing.
+func Check(o policy.Observation, want policy.Action) Result {
+	if detail := missing(o); detail != "" {
+		return Result{Action: o.Live.Clone(), Refused: NoData, Detail: detail}
+	}
+	return Limit(o, want)
+}
+
+// Limit is Check without the hold on missing data: what a policy that plans may
+// use to stay within the limits.
+func Limit(o policy.Observation, want policy.Action) Result {
+	r := Result{Action: o.Live.Clone()}
+	for i := 0; i < len(o.Knobs); {
+		k := o.Knobs[i]
+		j := i + 1
+		switch k.Kind {
+		case policy.Weight:
+			for j < len(o.Knobs) && o.Knobs[j].Kind == policy.Weight && o.Knobs[j].Target == k.Target {
+				j++
+			}
+			r.weights(o, want, o.Knobs[i:j])
+		case policy.Blocking:
+			r.blocking(o, want, k)
+		case policy.Replicas:
+			r.replicas(want, k)
+		}
+		i = j
+	}
+	r.capTotal(o)
+	return r
+}
+
+// missing names the first signal that an objective needs and that is not valid.
+// A service without traffic has no latency, and is no reason to hold.
+func missing(o policy.Observation) string {
+	for _, s := range o.Services {
+		offered := o.State.Role(s.Name, policy.RoleOffered)
+		carried := o.State.Role(s.Name, policy.RoleCarried)
+		if offered.Name != "" && offered.Status != policy.Valid {
+			return s.Name + ": " + offered.Name + " is " + offered.Status.String()
+		}
+		if v, ok := carried.Get(); ok && v == 0 {
+			continue
+		}
+		for _, obj := range s.Objectives {
+			if sig := o.State.Find(s.Name, obj.Signal); sig.Status != policy.Valid {
+				return s.Name + ": " + obj.Signal + " is " + sig.Status.String()
+			}
+		}
+	}
+	return ""
+}
+
+func (r *Result) set(reason Reason, id policy.KnobID, from, to float64) {
+	if math.IsNaN(from) || math.IsInf(from, 0) {
+		from, _ = r.Action.Get(id)
+	}
+	r.Action.Set(id, to)
+	r.Edits = append(r.Edits, Edit{Reason: reason, KnobID: id, From: from, To: to})
+}
+
+// weights moves a target's weights towards the wanted ones, all by the same
+// fraction, so that they keep their sum.
+func (r *Result) weights(o policy.Observation, want policy.Action, knobs []policy.Knob) {
+	sum, far := 0.0, 0.0
+	for _, k := range knobs {
+		live, _ := o.Live.Get(k.KnobID)
+		w, ok := want.Get(k.KnobID)
+		if !ok || !(w >= k.Min && w <= k.Max) {
+			r.Edits = append(r.Edits, Edit{Reason: Malformed, KnobID: k.KnobID, From: live, To: live})
+			return
+		}
+		sum += w
+		far = math.Max(far, math.Abs(w-live))
+	}
+	if math.Abs(sum-1) > policy.WeightTolerance {
+		live, _ := o.Live.Get(knobs[0].KnobID)
+		r.Edits = append(r.Edits, Edit{Reason: Malformed, KnobID: knobs[0].KnobID, From: live, To: live})
+		return
+	}
+	part := 1.0
+	if far > o.Limits.MaxStep+slack {
+		part = o.Limits.MaxStep / far
+	}
+	for _, k := range knobs {
+		live, _ := o.Live.Get(k.KnobID)
+		w, _ := want.Get(k.KnobID)
+		if part < 1 && w != live {
+			r.set(Step, k.KnobID, w, live+part*(w-live))
+		} else {
+			r.Action.Set(k.KnobID, w)
+		}
+	}
+}
+
+// slack absorbs rounding, so that a checked action passes again unchanged.
+const slack = 1e-9
+
+func (r *Result) blocking(o policy.Observation, want policy.Action, k policy.Knob) {
+	live, _ := o.Live.Get(k.KnobID)
+	w, ok := want.Get(k.KnobID)
+	if !ok || math.IsNaN(w) || math.IsInf(w, 0) {
+		w = live
+		r.Edits = append(r.Edits, Edit{Reason: Malformed, KnobID: k.KnobID, From: live, To: live})
+	}
+	r.Action.Set(k.KnobID, w)
+	if c := math.Max(k.Min, math.Min(k.Max, w)); c != w {
+		r.set(Bounds, k.KnobID, w, c)
+		w = c
+	}
+	if low := lowest(o, k); w < low-slack {
+		r.set(Step, k.KnobID, w, low)
+		w = low
+	}
+	if most, ok := floorBlocking(o, k.Service); ok && w > most+slack {
+		most = math.Max(k.Min, most)
+		r.set(Floor, k.KnobID, w, most)
+	}
+}
+
+// lowest is the least blocking that one step down from live allows; a floor wins
+// over the step.
+func lowest(o policy.Observation, k policy.Knob) float64 {
+	live, _ := o.Live.Get(k.KnobID)
+	low := math.Min(k.Max, live-o.Limits.MaxStep)
+	if most, ok := floorBlocking(o, k.Service); ok {
+		low = math.Min(low, most)
+	}
+	return math.Max(k.Min, low)
+}
+
+// floorBlocking is the blocking at which a service still carries its floor.
+func floorBlocking(o policy.Observation, service string) (float64, bool) {
+	for _, s := range o.Services {
+		if s.Name != service || s.Floor <= 0 {
+			continue
+		}
+		offered, ok := o.State.Role(service, policy.RoleOffered).Get()
+		if !ok || offered <= 0 {
+			return 0, false
+		}
+		return math.Max(0, 1-s.Floor/offered), true
+	}
+	return 0, false
+}
+
+func (r *Result) replicas(want policy.Action, k policy.Knob) {
+	live, _ := r.Action.Get(k.KnobID)
+	w, ok := want.Get(k.KnobID)
+	if !ok || math.IsNaN(w) || math.IsInf(w, 0) {
+		r.Edits = append(r.Edits, Edit{Reason: Malformed, KnobID: k.KnobID, From: live, To: live})
+		return
+	}
+	c := math.Round(math.Max(k.Min, math.Min(k.Max, w)))
+	r.Action.Set(k.KnobID, c)
+	if c != w {
+		r.set(Bounds, k.KnobID, w, c)
+	}
+}
+
+// capTotal lowers blocking where more of the offered load would be refused than
+// the cap allows: first what goes beyond one step down from live, all services by
+// the same fraction of it; then, where that is not enough, all of it. A service
+// whose offered load is not known counts as one request a second, so that the cap
+// holds for it too.
+func (r *Result) capTotal(o policy.Observation) {
+	total, blocked, least := 0.0, 0.0, 0.0
+	offered := func(k policy.Knob) float64 {
+		v, ok := o.State.Role(k.Service, policy.RoleOffered).Get()
+		if !ok {
+			return 1
+		}
+		return v
+	}
+	for _, k := range o.Knobs {
+		if k.Kind == policy.Blocking {
+			b, _ := r.Action.Get(k.KnobID)
+			total += offered(k)
+			blocked += offered(k) * b
+			least += offered(k) * lowest(o, k)
+		}
+	}
+	most := o.Limits.TotalBlocking * total
+	if total <= 0 || blocked <= most*(1+slack) {
+		return
+	}
+	for _, k := range o.Knobs {
+		if k.Kind != policy.Blocking {
+			continue
+		}
+		b, _ := r.Action.Get(k.KnobID)
+		low := lowest(o, k)
+		var to float64
+		if least > most {
+			to = low * most / least
+		} else {
+			to = low + (b-low)*(most-least)/(blocked-least)
+		}
+		if to = math.Max(k.Min, to); to != b {
+			r.set(TotalBlocking, k.KnobID, b, to)
+		}
+	}
+}

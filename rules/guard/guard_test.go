@@ -1,0 +1,221 @@
+package guard
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+func mesh(live ...float64) policy.Observation {
+	knobs := []policy.Knob{
+		{KnobID: policy.KnobID{Kind: policy.Blocking, Target: "compute"}, Service: "compute", Max: .8, Levels: 5},
+		{KnobID: policy.KnobID{Kind: policy.Blocking, Target: "information"}, Service: "information", Max: .8, Levels: 5},
+		{KnobID: policy.KnobID{Kind: policy.Replicas, Target: "default/node"}, Min: 1, Max: 5, Levels: 5},
+		{KnobID: policy.KnobID{Kind: policy.Weight, Target: "default/front/compute", Part: "v1"}, Service: "compute", Max: 1, Levels: 6},
+		{KnobID: policy.KnobID{Kind: policy.Weight, Target: "default/front/compute", Part: "v2"}, Service: "compute", Max: 1, Levels: 6},
+	}
+	o := policy.Observation{
+		Knobs: knobs, Live: action(knobs, live...),
+		Limits: policy.Limits{MaxStep: .2, TotalBlocking: .5},
+	}
+	for _, name := range []string{"compute", "information"} {
+		o.Services = append(o.Services, policy.Service{
+			Name: name, Value: 1, Floor: 2,
+			Objectives: []policy.Objective{{Signal: "latency", Kind: policy.LatencyObjective, Bound: .1, Budget: .05}},
+		})
+		for signal, v := range map[string]float64{"offered": 10, "carried": 9, "latency": .05} {
+			o.State = append(o.State, policy.Signal{Name: signal, Service: name, Role: policy.Role(signal), Value: v, Status: policy.Valid})
+		}
+	}
+	o.State.Sort()
+	return o
+}
+
+func action(knobs []policy.Knob, values ...float64) policy.Action {
+	var a policy.Action
+	for i, k := range knobs {
+		a = append(a, policy.Setting{KnobID: k.KnobID, Value: values[i]})
+	}
+	return a
+}
+
+func values(a policy.Action) []float64 {
+	var out []float64
+	for _, s := range a {
+		out = append(out, math.Round(s.Value*1e9)/1e9)
+	}
+	return out
+}
+
+func TestCheck(t *testing.T) {
+	nan := math.NaN()
+	tests := []struct {
+		name       string
+		live, want []float64
+		result     []float64
+		reasons    []Reason
+	}{
+		{"within limits", []float64{0, 0, 1, .5, .5}, []float64{.2, .1, 2, .6, .4}, []float64{.2, .1, 2, .6, .4}, nil},
+		{"blocking rises at once", []float64{0, 0, 1, .5, .5}, []float64{.8, 0, 1, .5, .5}, []float64{.8, 0, 1, .5, .5}, nil},
+		{"blocking falls by a step", []float64{.8, 0, 1, .5, .5}, []float64{0, 0, 1, .5, .5}, []float64{.6, 0, 1, .5, .5}, []Reason{Step}},
+		{"weights move by a step", []float64{0, 0, 1, .5, .5}, []float64{0, 0, 1, 1, 0}, []float64{0, 0, 1, .7, .3}, []Reason{Step, Step}},
+		{"weights that do not sum to 1", []float64{0, 0, 1, .5, .5}, []float64{0, 0, 1, .6, .5}, []float64{0, 0, 1, .5, .5}, []Reason{Malformed}},
+		{"not a number", []float64{.4, 0, 1, .5, .5}, []float64{nan, 0, nan, nan, .5}, []float64{.4, 0, 1, .5, .5}, []Reason{Malformed, Malformed, Malformed}},
+		{"replicas", []float64{0, 0, 1, .5, .5}, []float64{0, 0, 9.3, .5, .5}, []float64{0, 0, 5, .5, .5}, []Reason{Bounds}},
+		{"total blocking", []float64{0, 0, 1, .5, .5}, []float64{.8, .8, 1, .5, .5}, []float64{.5, .5, 1, .5, .5}, []Reason{TotalBlocking, TotalBlocking}},
+		{"beyond the range", []float64{0, 0, 1, .5, .5}, []float64{.9, -.1, 1, .5, .5}, []float64{.8, 0, 1, .5, .5}, []Reason{Bounds, Bounds}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := mesh(tt.live...)
+			r := Check(o, action(o.Knobs, tt.want...))
+			if d := cmp.Diff(tt.result, values(r.Action)); d != "" {
+				t.Errorf("action (-want +got):\n%s", d)
+			}
+			var reasons []Reason
+			for _, e := range r.Edits {
+				reasons = append(reasons, e.Reason)
+			}
+			if d := cmp.Diff(tt.reasons, reasons); d != "" {
+				t.Errorf("reasons (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestFloorLimitsBlocking(t *testing.T) {
+	o := mesh(0, 0, 1, .5, .5)
+	o.Services[0].Floor = 5
+	r := Check(o, action(o.Knobs, .8, 0, 1, .5, .5))
+	if d := cmp.Diff([]float64{.5, 0, 1, .5, .5}, values(r.Action)); d != "" {
+		t.Errorf("action (-want +got):\n%s", d)
+	}
+}
+
+func TestMissingDataHold(t *testing.T) {
+	for _, status := range []policy.Status{policy.Absent, policy.Stale, policy.Invalid} {
+		for _, signal := range []string{"latency", "offered"} {
+			o := mesh(.4, 0, 1, .5, .5)
+			for i := range o.State {
+				if o.State[i].Name == signal && o.State[i].Service == "compute" {
+					o.State[i].Status = status
+				}
+			}
+			r := Check(o, action(o.Knobs, 0, 0, 1, 1, 0))
+			if r.Refused != NoData || !r.Action.Equal(o.Live, 0) {
+				t.Errorf("%s %s: refused %q, action %v; want no_data and the live action", signal, status, r.Refused, r.Action)
+			}
+		}
+	}
+}
+
+func TestNoTrafficIsNoReasonToHold(t *testing.T) {
+	o := mesh(.4, 0, 1, .5, .5)
+	for i := range o.State {
+		if o.State[i].Service == "compute" {
+			switch o.State[i].Name {
+			case "carried", "offered":
+				o.State[i].Value = 0
+			case "latency":
+				o.State[i].Status = policy.Invalid
+			}
+		}
+	}
+	if r := Check(o, o.Live); r.Refused != "" {
+		t.Errorf("refused %q (%s) without traffic", r.Refused, r.Detail)
+	}
+}
+
+// checkProperties holds for any answer of a policy: the result is within the
+// knobs' ranges, within the caps, one step from live, unchanged by a second check,
+// and never blocks less than wanted for reasons of step alone.
+func checkProperties(t *testing.T, o policy.Observation, want policy.Action) {
+	t.Helper()
+	r := Check(o, want)
+	if err := r.Action.Validate(o.Knobs); err != nil {
+		t.Fatalf("%v -> %v: %v", want, r.Action, err)
+	}
+	total, blocked := 0.0, 0.0
+	for _, k := range o.Knobs {
+		v, _ := r.Action.Get(k.KnobID)
+		live, _ := o.Live.Get(k.KnobID)
+		w, _ := want.Get(k.KnobID)
+		offered, _ := o.State.Role(k.Service, policy.RoleOffered).Get()
+		switch k.Kind {
+		case policy.Weight:
+			if math.Abs(v-live) > o.Limits.MaxStep+1e-6 {
+				t.Fatalf("%s moved from %v to %v", k.KnobID, live, v)
+			}
+		case policy.Blocking:
+			total += offered
+			blocked += offered * v
+			if w > live && w <= k.Max && v < live-1e-9 && len(r.Edits) == 0 {
+				t.Fatalf("%s: raising to %v was turned into %v", k.KnobID, w, v)
+			}
+		}
+	}
+	if blocked > o.Limits.TotalBlocking*total*(1+1e-6) {
+		t.Fatalf("%v of %v requests/s blocked, cap %v", blocked, total, o.Limits.TotalBlocking)
+	}
+	again := Check(o, r.Action)
+	if !again.Action.Equal(r.Action, 1e-9) {
+		t.Fatalf("not idempotent: %v -> %v -> %v", want, r.Action, again.Action)
+	}
+}
+
+func TestProperties(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	special := []float64{math.NaN(), math.Inf(1), math.Inf(-1), -0.0, 1e308, 5e-324}
+	n := 200_000
+	if testing.Short() {
+		n = 10_000
+	}
+	for range n {
+		w := rng.Float64()
+		o := mesh(rng.Float64()*.5, rng.Float64()*.5, float64(1+rng.IntN(5)), w, 1-w)
+		o.Limits = policy.Limits{MaxStep: rng.Float64(), TotalBlocking: .5 + rng.Float64()*.5}
+		want := make([]float64, len(o.Knobs))
+		for i := range want {
+			switch rng.IntN(4) {
+			case 0:
+				want[i] = math.Float64frombits(rng.Uint64())
+			case 1:
+				want[i] = special[rng.IntN(len(special))]
+			default:
+				want[i] = rng.Float64() * 1.2
+			}
+		}
+		if rng.IntN(2) == 0 {
+			want[4] = 1 - want[3]
+		}
+		checkProperties(t, o, action(o.Knobs, want...))
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add(make([]byte, 40))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < 40 {
+			t.Skip()
+		}
+		var want []float64
+		for i := range 5 {
+			want = append(want, math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])))
+		}
+		o := mesh(.3, .1, 2, .25, .75)
+		checkProperties(t, o, action(o.Knobs, want...))
+	})
+}
+
+func TestReasonsHaveSentences(t *testing.T) {
+	for _, r := range []Reason{NoData, Malformed, Bounds, Step, TotalBlocking, Floor} {
+		if r.Sentence() == string(r) {
+			t.Errorf("%s has no sentence", r)
+		}
+	}
+}
