@@ -48,7 +48,7 @@ func (r Reason) Sentence() string {
 
 // Edit is one change that the guard made to what the policy wanted.
 type Edit struct {
-	Reason Reason  `json:"reason"`
+	Reason Reason `json:"reason"`
 	policy.KnobID
 	From float64 `json:"from"` // wanted; the live value where the wanted one was not finite
 	To   float64 `json:"to"`

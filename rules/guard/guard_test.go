@@ -157,6 +157,7 @@ func checkProperties(t *testing.T, o policy.Observation, want policy.Action) {
 			if w > live && w <= k.Max && v < live-1e-9 && len(r.Edits) == 0 {
 				t.Fatalf("%s: raising to %v was turned into %v", k.KnobID, w, v)
 			}
+		case policy.Replicas: // Validate holds the range
 		}
 	}
 	if blocked > o.Limits.TotalBlocking*total*(1+1e-6) {
@@ -170,7 +171,7 @@ func checkProperties(t *testing.T, o policy.Observation, want policy.Action) {
 
 func TestProperties(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	special := []float64{math.NaN(), math.Inf(1), math.Inf(-1), -0.0, 1e308, 5e-324}
+	special := []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 1e308, 5e-324}
 	n := 200_000
 	if testing.Short() {
 		n = 10_000

@@ -1,0 +1,94 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/windvane/windvane/"
+
+// listed is what `go list -json` says of a package.
+type listed struct {
+	ImportPath string
+	Doc        string
+	Imports    []string
+	Deps       []string
+	GoFiles    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,Deps,GoFiles", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p.ImportPath = strings.TrimPrefix(p.ImportPath, module)
+		all = append(all, p)
+	}
+}
+
+// forbidden says, for packages at or below a path, what may not be among their
+// dependencies, and why.
+var forbidden = []struct{ from, to, why string }{
+	{"plugins/policy", module, "the contract is a leaf"},
+	{"rules", module + "daemon", "rules are pure"},
+	{"rules", module + "sim", "rules do not know how they are simulated"},
+	{"rules/guard", "net", "the guard is pure"},
+	{"rules/margin", "net", "the margin is pure"},
+	{"sim", module + "daemon", "the simulators never reach into the daemon"},
+	{"sim/load", "net", "only sim/testbed may listen"},
+	{"sim/emulator", "net", "only sim/testbed may listen"},
+	{"sim/emulator", module + "sim/model", "the emulator is independent of the model"},
+	{"sim/model", "net", "only sim/testbed may listen"},
+	{"plugins/threshold", module + "daemon", "policies know the contract and the rules' arithmetic"},
+	{"plugins/tabular", module + "daemon", "policies know the contract and the rules' arithmetic"},
+	{"daemon/observe", module + "daemon/", "the parts of a cycle never import each other"},
+	{"daemon/journal", module + "daemon/", "the parts of a cycle never import each other"},
+	{"daemon/actuate", module + "daemon/observe", "the parts of a cycle never import each other"},
+	{"daemon/actuate", module + "daemon/journal", "the parts of a cycle never import each other"},
+}
+
+func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+func TestImportsPointOneWay(t *testing.T) {
+	all := packages(t)
+	if len(all) < 5 {
+		t.Fatalf("go list found %d packages only", len(all))
+	}
+	for _, p := range all {
+		for _, rule := range forbidden {
+			if !below(p.ImportPath, rule.from) {
+				continue
+			}
+			for _, dep := range p.Deps {
+				bad := dep == rule.to || strings.HasPrefix(dep, strings.TrimSuffix(rule.to, "/")+"/")
+				if bad && dep != module+p.ImportPath {
+					t.Errorf("%s depends on %s: %s", p.ImportPath, dep, rule.why)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasAComment(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.Doc == "" && len(p.GoFiles) > 0 {
+			t.Errorf("%s has no package comment that says what lives there", p.ImportPath)
+		}
+	}
+}
