@@ -1,0 +1,95 @@
+package rules
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// MaxFileSize bounds a file that is read, in bytes.
+const MaxFileSize = 1 << 20
+
+// Document is a TOML file that is read strictly: a key that nobody asked for is
+// a problem, and each problem knows its line.
+type Document struct {
+	file    string
+	lines   map[string]int
+	tables  []*Table
+	invalid Problems
+}
+
+// ParseDocument reads the syntax of a file and returns its top-level table; file
+// is the name that problems carry. The error is of type Problems. The caller
+// asks the table for all it knows, then Document.Problems for what was wrong.
+func ParseDocument(file string, src []byte) (*Document, *Table, error) {
+	d := &Document{file: file}
+	if len(src) > MaxFileSize {
+		return nil, nil, Problems{tooLarge(file)}
+	}
+	var values map[string]any
+	if _, err := toml.Decode(string(src), &values); err != nil {
+		return nil, nil, Problems{syntaxProblem(file, err)}
+	}
+	d.lines = scanLines(string(src))
+	return d, d.open("", values), nil
+}
+
+func tooLarge(file string) Problem {
+	return Problem{File: file, Message: "the file is larger than 1 MiB", Hint: "is it the right file?"}
+}
+
+func syntaxProblem(file string, err error) Problem {
+	p := Problem{File: file, Line: 1, Message: err.Error()}
+	if pe, ok := errors.AsType[toml.ParseError](err); ok {
+		p.Line = max(pe.Position.Line, 1)
+		p.Message = strings.TrimSpace(strings.TrimPrefix(pe.ErrorWithPosition(), "toml: error: "))
+	}
+	return p
+}
+
+// Problem makes a problem of this file at the line of key, or of the nearest
+// table around it.
+func (d *Document) Problem(key, message, hint string) Problem {
+	return Problem{File: d.file, Line: d.line(key), Key: key, Message: message, Hint: hint}
+}
+
+// Problems returns what is wrong with the keys and values asked for so far:
+// first the keys that are unknown, then the values, each by line.
+func (d *Document) Problems() Problems {
+	var unknown Problems
+	for _, t := range d.tables {
+		known := t.asked()
+		for _, key := range sortedKeys(t.values) {
+			if !t.known[key] {
+				unknown = append(unknown, d.Problem(join(t.path, key), "unknown key", Suggest(key, known)))
+			}
+		}
+	}
+	return slices.Concat(unknown.byLine(), d.invalid.byLine())
+}
+
+func (d *Document) open(path string, values map[string]any) *Table {
+	t := &Table{doc: d, path: path, values: values, known: map[string]bool{}}
+	d.tables = append(d.tables, t)
+	return t
+}
+
+func (d *Document) line(key string) int {
+	for {
+		if n, ok := d.lines[key]; ok {
+			return n
+		}
+		i := strings.LastIndexAny(key, ".[")
+		if i < 0 {
+			return 1
+		}
+		key = key[:i]
+	}
+}
+
+// reported reports whether a problem with the value of a key is known.
+func (d *Document) reported(key string) bool {
+	return slices.ContainsFunc(d.invalid, func(p Problem) bool { return p.Key == key })
+}

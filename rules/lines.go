@@ -1,0 +1,235 @@
+package rules
+
+import (
+	"strconv"
+	"strings"
+)
+
+// scanLines maps the path of every key of a TOML document to its line. The TOML
+// library keeps positions to itself, so the keys are found again here: src has
+// been accepted by the library, and the scanner only follows its structure.
+func scanLines(src string) map[string]int {
+	s := &scanner{src: src, line: 1, lines: map[string]int{"": 1}, tables: map[string]int{}}
+	s.document()
+	return s.lines
+}
+
+type scanner struct {
+	src    string
+	pos    int
+	line   int
+	lines  map[string]int
+	tables map[string]int // number of [[headers]] seen, by path
+}
+
+// document reads headers and keys until the end, or until something that is no
+// TOML: then the remaining keys have no line of their own.
+func (s *scanner) document() {
+	prefix := ""
+	for {
+		s.space(true)
+		if s.pos >= len(s.src) {
+			return
+		}
+		start := s.pos
+		if s.peek() == '[' {
+			prefix = s.header()
+		} else {
+			s.keyValue(prefix)
+		}
+		if s.pos == start {
+			return
+		}
+	}
+}
+
+// header reads [a.b] or [[a.b]] and returns the path of the table it opens.
+func (s *scanner) header() string {
+	array := strings.HasPrefix(s.src[s.pos:], "[[")
+	s.pos++
+	if array {
+		s.pos++
+	}
+	keys := s.dotted()
+	for s.pos < len(s.src) && s.peek() == ']' {
+		s.pos++
+	}
+	path := ""
+	for i, k := range keys {
+		path = join(path, k)
+		if array && i == len(keys)-1 {
+			s.tables[path]++
+		}
+		if n := s.tables[path]; n > 0 {
+			s.note(path)
+			path = index(path, n-1)
+		}
+		s.note(path)
+	}
+	return path
+}
+
+func (s *scanner) keyValue(prefix string) {
+	path := prefix
+	for _, k := range s.dotted() {
+		path = join(path, k)
+		s.note(path)
+	}
+	s.space(false)
+	if s.peek() == '=' {
+		s.pos++
+		s.value(path)
+	}
+}
+
+func (s *scanner) value(path string) {
+	s.space(false)
+	switch s.peek() {
+	case '"', '\'':
+		s.quoted()
+	case '[':
+		s.list(']', func(i int) {
+			s.note(index(path, i))
+			s.value(index(path, i))
+		})
+	case '{':
+		s.list('}', func(int) { s.keyValue(path) })
+	default:
+		for s.pos < len(s.src) && !strings.ContainsRune(",]}#\n", rune(s.peek())) {
+			s.pos++
+		}
+	}
+}
+
+// list reads the items of an array or of an inline table.
+func (s *scanner) list(end byte, item func(i int)) {
+	s.pos++
+	for i := 0; ; i++ {
+		s.space(true)
+		if s.pos >= len(s.src) {
+			return
+		}
+		if s.peek() == end {
+			s.pos++
+			return
+		}
+		start := s.pos
+		item(i)
+		s.space(true)
+		if s.peek() == ',' {
+			s.pos++
+		}
+		if s.pos == start {
+			return
+		}
+	}
+}
+
+func (s *scanner) dotted() []string {
+	var keys []string
+	for {
+		s.space(false)
+		if c := s.peek(); c == '"' || c == '\'' {
+			keys = append(keys, s.quoted())
+		} else {
+			start := s.pos
+			for isBare(s.peek()) {
+				s.pos++
+			}
+			if s.pos == start {
+				return keys
+			}
+			keys = append(keys, s.src[start:s.pos])
+		}
+		s.space(false)
+		if s.peek() != '.' {
+			return keys
+		}
+		s.pos++
+	}
+}
+
+// quoted reads any of the four kinds of strings and returns its content; escapes
+// are resolved as Go does, which is enough to name a key.
+func (s *scanner) quoted() string {
+	quote := s.src[s.pos : s.pos+1]
+	if triple := strings.Repeat(quote, 3); strings.HasPrefix(s.src[s.pos:], triple) {
+		quote = triple
+	}
+	s.pos += len(quote)
+	start := s.pos
+	for s.pos < len(s.src) && !strings.HasPrefix(s.src[s.pos:], quote) {
+		if s.peek() == '\\' && quote[0] == '"' {
+			s.pos++
+		}
+		if s.peek() == '\n' {
+			s.line++
+		}
+		s.pos++
+	}
+	s.pos = min(s.pos, len(s.src))
+	text := s.src[start:s.pos]
+	s.pos = min(s.pos+len(quote), len(s.src))
+	for extra := 0; len(quote) == 3 && extra < 2 && s.peek() == quote[0]; extra++ {
+		s.pos++ // a multi-line string may end in up to two quotes of its own
+	}
+	if quote == `"` {
+		if plain, err := strconv.Unquote(`"` + text + `"`); err == nil {
+			return plain
+		}
+	}
+	return text
+}
+
+// space skips blanks and, where lines do not matter, line ends and comments.
+func (s *scanner) space(lines bool) {
+	for s.pos < len(s.src) {
+		switch c := s.peek(); {
+		case c == ' ' || c == '\t' || c == '\r':
+		case lines && c == '\n':
+			s.line++
+		case lines && c == '#':
+			for s.pos+1 < len(s.src) && s.src[s.pos+1] != '\n' {
+				s.pos++
+			}
+		default:
+			return
+		}
+		s.pos++
+	}
+}
+
+// peek returns the next byte, 0 at the end.
+func (s *scanner) peek() byte {
+	if s.pos >= len(s.src) {
+		return 0
+	}
+	return s.src[s.pos]
+}
+
+func (s *scanner) note(path string) {
+	if _, seen := s.lines[path]; !seen {
+		s.lines[path] = s.line
+	}
+}
+
+func isBare(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
+}
+
+// join appends a key to a path, quoted where TOML would want it quoted.
+func join(path, key string) string {
+	bare := key != ""
+	for i := range len(key) {
+		bare = bare && isBare(key[i])
+	}
+	if !bare {
+		key = strconv.Quote(key)
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
