@@ -54,7 +54,7 @@ func readPolicy(t *Table, dir string) PolicyRef {
 		Settings: t.Free("settings"),
 		Artefact: t.Text("artefact", ""),
 	}
-	if isText(t, "artefact") && p.Artefact == "" {
+	if t.IsText("artefact") && p.Artefact == "" {
 		t.Invalid("artefact", "is empty", "name a directory, or remove the key")
 	}
 	if p.Artefact != "" && !filepath.IsAbs(p.Artefact) {

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,6 +20,24 @@ type Document struct {
 	lines   map[string]int
 	tables  []*Table
 	invalid Problems
+}
+
+// ReadFile reads a file of configuration: regular, and of at most MaxFileSize.
+func ReadFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read configuration: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("read configuration: %s is no regular file; name a TOML file", path)
+	case info.Size() > MaxFileSize:
+		return nil, Problems{tooLarge(path)}
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return src, nil
 }
 
 // ParseDocument reads the syntax of a file and returns its top-level table; file

@@ -3,7 +3,6 @@ package rules
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -29,19 +28,9 @@ const (
 // Load reads the rules file of one mesh. What is wrong with its content comes as
 // Problems; the artefact of a policy is not opened.
 func Load(path string) (*Mesh, error) {
-	info, err := os.Stat(path)
+	src, err := ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("load rules: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("load rules: %s is no regular file; name a TOML file", path)
-	}
-	if info.Size() > MaxFileSize {
-		return nil, Problems{tooLarge(path)}
-	}
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("load rules: %w", err)
+		return nil, err
 	}
 	return Parse(path, src)
 }
@@ -149,7 +138,7 @@ var (
 // nameOf reads a name that may stand in metrics, in knobs and in paths.
 func nameOf(t *Table, key string) string {
 	name := t.Text(key, "")
-	if isText(t, key) && !plainName.MatchString(name) {
+	if t.IsText(key) && !plainName.MatchString(name) {
 		t.Invalid(key, fmt.Sprintf("%q is not a name", name), "use letters, digits, '.', '_' and '-'")
 	}
 	return name
@@ -159,15 +148,8 @@ func nameOf(t *Table, key string) string {
 func objectOf(t *Table, key string) string {
 	v := t.Text(key, "")
 	namespace, name, ok := cut(v)
-	if isText(t, key) && !(ok && kubeName.MatchString(namespace) && kubeName.MatchString(name)) {
+	if t.IsText(key) && !(ok && kubeName.MatchString(namespace) && kubeName.MatchString(name)) {
 		t.Invalid(key, fmt.Sprintf("%q is not namespace/name", v), `as in "default/front"`)
 	}
 	return v
-}
-
-// isText reports whether the key has a string: what is absent or of another
-// type has been reported as such.
-func isText(t *Table, key string) bool {
-	_, ok := t.values[key].(string)
-	return ok
 }

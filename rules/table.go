@@ -40,6 +40,13 @@ func (t *Table) Has(key string) bool {
 	return ok
 }
 
+// IsText reports whether the value of the key is a string: one that is absent or
+// of another type is reported elsewhere.
+func (t *Table) IsText(key string) bool {
+	_, ok := t.values[key].(string)
+	return ok
+}
+
 // Require notes each of the keys that is absent, and reports whether all are present.
 func (t *Table) Require(keys ...string) bool {
 	all := true

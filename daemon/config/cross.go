@@ -1,0 +1,62 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/windvane/windvane/rules"
+)
+
+// cross checks what the files say of each other.
+func (l *loader) cross() rules.Problems {
+	var out rules.Problems
+	owners := map[string]string{} // by what only one mesh may have
+	own := func(m *rules.Mesh, key, what string) {
+		if file, taken := owners[what]; taken && file != m.File {
+			out = append(out, m.Problem(key, what+" is also in "+file, "two meshes must not set the same thing"))
+			return
+		}
+		owners[what] = m.File
+	}
+	for _, m := range l.config.Meshes {
+		own(m, "mesh", fmt.Sprintf("mesh %q", m.Name))
+		if !slices.Contains(l.sources, m.Prometheus) {
+			out = append(out, m.Problem("prometheus", fmt.Sprintf("no [prometheus.%s] in %s", m.Prometheus, l.config.File), rules.Suggest(m.Prometheus, l.sources)))
+		}
+		for i, s := range m.Services {
+			for j, r := range s.Routes {
+				own(m, at(at("service", i)+".route", j), fmt.Sprintf("route %q of %s", r.HTTP, r.VirtualService))
+			}
+		}
+		for i, w := range m.Workloads {
+			own(m, at("workload", i), "deployment "+w.Deployment)
+		}
+		for i, p := range m.Policies {
+			if !slices.Contains(l.plugins, p.Plugin) {
+				out = append(out, m.Problem(at("policy", i)+".plugin", fmt.Sprintf("no [plugin.%s] in %s", p.Plugin, l.config.File), rules.Suggest(p.Plugin, l.plugins)))
+			}
+		}
+	}
+	return out
+}
+
+// warn collects what is allowed but unwise.
+func (l *loader) warn() {
+	for _, p := range l.config.Plugins {
+		if len(p.Command) > 0 && p.SHA256 == "" {
+			l.config.warnings = append(l.config.warnings, l.doc.Problem("plugin."+p.Name+".command",
+				"the program is not verified", `add sha256 = "…"`))
+		}
+	}
+	for _, m := range l.config.Meshes {
+		for i, ref := range m.Policies {
+			if p, ok := l.config.Plugin(ref.Plugin); ok && p.Deadline >= m.Interval {
+				l.config.warnings = append(l.config.warnings, m.Problem(at("policy", i)+".plugin",
+					fmt.Sprintf("the plugin may take %v, no less than the interval of %v", p.Deadline, m.Interval), "lower plugin."+p.Name+".deadline"))
+			}
+		}
+	}
+}
+
+func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
