@@ -25,9 +25,14 @@ func sample(t *testing.T) *Dataset {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := m.Import("trace-sample.csv", bytes.NewReader(trace))
+	d, zeros, err := m.Import("trace-sample.csv", bytes.NewReader(trace))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, z := range zeros {
+		if z.Rows == 0 {
+			t.Errorf("no structural zero in %s", z.Column)
+		}
 	}
 	return d
 }
@@ -102,11 +107,11 @@ func TestImportNamesAllMissingColumns(t *testing.T) {
 		Knobs:    []KnobMapping{{ID: "blocking:a", Column: "b", Scale: 1}},
 		Services: []ServiceMapping{{Name: "a", Offered: "l", Carried: "c", Latency: []string{"d"}, LatencyScale: 1}},
 	}
-	_, err := m.Import("t.csv", strings.NewReader("b,c\n0,1\n"))
+	_, _, err := m.Import("t.csv", strings.NewReader("b,c\n0,1\n"))
 	if want := "t.csv:1: no column l, d; the file has b, c"; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	_, err = m.Import("t.csv", strings.NewReader("b,c,l,d\n0,1,2,\n"))
+	_, _, err = m.Import("t.csv", strings.NewReader("b,c,l,d\n0,1,2,\n"))
 	if want := `t.csv:2: column d: "" is not a finite number`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
@@ -118,5 +123,30 @@ func TestReadMappingReportsEverything(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
+	}
+}
+
+func TestQualityOfThePublishedTrace(t *testing.T) {
+	q := sample(t).Quality(5)
+	if q.Rows != 5948 || q.Configurations != 170 || len(q.Unmoved) != 0 {
+		t.Errorf("%d rows, %d configurations, unmoved %v", q.Rows, q.Configurations, q.Unmoved)
+	}
+	for _, n := range q.Noise { // pooled over cells; the tails weigh more than in a median
+		want := map[string]float64{"information": .002, "compute": .003}[n.Service]
+		if n.Seconds < want*.7 || n.Seconds > want*1.3 {
+			t.Errorf("%s: noise %.4f s, want about %.4f", n.Service, n.Seconds, want)
+		}
+	}
+	var b bytes.Buffer
+	if err := q.WriteText(&b); err != nil || !strings.Contains(b.String(), "configurations") {
+		t.Errorf("report %q, %v", b.String(), err)
+	}
+}
+
+func TestQualityNamesAKnobThatNeverMoved(t *testing.T) {
+	d := sample(t)
+	q := d.Select(func(row int) bool { return d.Settings[0][row] == 0 }).Quality(5)
+	if diff := cmp.Diff([]string{"blocking:compute"}, q.Unmoved); diff != "" {
+		t.Errorf("unmoved (-want +got):\n%s", diff)
 	}
 }

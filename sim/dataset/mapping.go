@@ -99,24 +99,25 @@ func ReadMapping(name string, src []byte) (*Mapping, error) {
 	return &m, errors.Join(problems...)
 }
 
-// Import reads a foreign CSV file with a header line. Errors name the line and the column.
-func (m *Mapping) Import(name string, r io.Reader) (*Dataset, error) {
+// Import reads a foreign CSV file with a header line, and counts the structural
+// zeros that it met. Errors name the line and the column.
+func (m *Mapping) Import(name string, r io.Reader) (*Dataset, []Zeros, error) {
 	records := csv.NewReader(r)
 	records.ReuseRecord = true
 	head, err := records.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%s:1: column names: %w", name, err)
+		return nil, nil, fmt.Errorf("%s:1: column names: %w", name, err)
 	}
 	head = slices.Clone(head)
 	at, err := m.locate(name, head)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var ids []policy.KnobID
 	for _, k := range m.Knobs {
 		id, err := policy.ParseKnobID(k.ID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		ids = append(ids, id)
 	}
@@ -125,26 +126,45 @@ func (m *Mapping) Import(name string, r io.Reader) (*Dataset, error) {
 		services = append(services, s.Name)
 	}
 	d := New(m.Mesh, m.IntervalSeconds, ids, services)
+	zeros := m.structural()
 	values := make([]float64, len(head))
 	for line := 2; ; line++ {
 		rec, err := records.Read()
 		if errors.Is(err, io.EOF) {
-			return d, nil
+			return d, zeros, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+			return nil, nil, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
 		for column, i := range at {
 			v, err := strconv.ParseFloat(rec[i], 64)
 			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("%s:%d: column %s: %q is not a finite number", name, line, column, rec[i])
+				return nil, nil, fmt.Errorf("%s:%d: column %s: %q is not a finite number", name, line, column, rec[i])
 			}
 			values[i] = v
 		}
+		for i, z := range zeros {
+			if values[at[z.Column]] == 0 {
+				zeros[i].Rows++
+			}
+		}
 		if err := d.Append(m.row(at, values)); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+			return nil, nil, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
 	}
+}
+
+// structural lists the columns whose zeros mean that no request was there.
+func (m *Mapping) structural() []Zeros {
+	var out []Zeros
+	for _, s := range m.Services {
+		for _, c := range s.Latency {
+			if s.ZeroIsAbsent {
+				out = append(out, Zeros{Column: c})
+			}
+		}
+	}
+	return out
 }
 
 // locate finds every column that the mapping names; all that are missing are named at once.

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/windvane/windvane/sim/dataset"
+)
+
+// addImport adds `import trace`.
+func addImport(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
+	imports := app.Command("import", "Bring in what was made elsewhere.")
+	trace := imports.Command("trace", "Turn a published trace (CSV) into a dataset, and report on its quality.")
+	file := trace.Arg("file", "The trace, CSV with a header line.").Required().String()
+	mapping := trace.Flag("mapping", "TOML file that says what the columns mean.").Required().String()
+	out := trace.Flag("output", "The dataset to write.").Short('o').Required().String()
+	asJSON := trace.Flag("json", "Print the quality report as JSON.").Bool()
+	commands["import trace"] = func() error { return importTrace(*file, *mapping, *out, *asJSON, stdout) }
+}
+
+func importTrace(file, mapping, out string, asJSON bool, stdout io.Writer) error {
+	src, err := os.ReadFile(mapping)
+	if err != nil {
+		return usageError{fmt.Errorf("import trace: mapping: %w", err)}
+	}
+	m, err := dataset.ReadMapping(mapping, src)
+	if err != nil {
+		return usageError{err}
+	}
+	trace, err := os.ReadFile(file)
+	if err != nil {
+		return usageError{fmt.Errorf("import trace: %w", err)}
+	}
+	d, zeros, err := m.Import(file, bytes.NewReader(trace))
+	if err != nil {
+		return usageError{err}
+	}
+	var b bytes.Buffer
+	if err := d.Write(&b); err != nil {
+		return err
+	}
+	if err := os.WriteFile(out, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("import trace: %w", err)
+	}
+	q := d.Quality(m.LoadCell)
+	q.Structural = zeros
+	if asJSON {
+		return json.NewEncoder(stdout).Encode(q)
+	}
+	return q.WriteText(stdout)
+}

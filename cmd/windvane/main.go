@@ -1,0 +1,60 @@
+// Command windvane is the autopilot's only binary: the daemon and its tools. This
+// package parses flags and arguments, one file for each subcommand; everything
+// else is done by the packages it calls.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+)
+
+// Exit codes, as design and documentation state them.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a mistake in what the user wrote: a flag, a configuration, a file.
+type usageError struct{ error }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run parses the arguments and calls the subcommand's function.
+func run(args []string, stdout, stderr io.Writer) int {
+	app := kingpin.New("windvane", "An autopilot for Istio service meshes: holds service-level objectives within their error budgets.")
+	app.UsageWriter(stdout)
+	app.ErrorWriter(stderr)
+	app.HelpFlag.Short('h')
+	exit := -1
+	app.Terminate(func(code int) {
+		if exit < 0 {
+			exit = code
+		}
+	})
+	app.Version(version.Print("windvane"))
+	commands := map[string]func() error{}
+	addImport(app, commands, stdout)
+
+	command, err := app.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "windvane: %v; see windvane --help\n", err)
+		return exitUsage
+	}
+	if err := commands[command](); err != nil {
+		_, _ = fmt.Fprintf(stderr, "windvane: %v\n", err)
+		if _, ok := errors.AsType[usageError](err); ok {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return exitOK
+}
