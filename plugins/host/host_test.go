@@ -331,7 +331,7 @@ func TestHidesHostEnvironmentAndInput(t *testing.T) {
 	for _, name := range passedEnv {
 		allowed[name] = true
 	}
-	for _, line := range strings.Split(d.Reason, "\n") {
+	for _, line := range strings.Split(d.Reason, "\x00") {
 		name, _, ok := strings.Cut(line, "=")
 		if ok && !allowed[name] && !strings.HasPrefix(name, "PLUGIN_") || name == "PLUGIN_SECRET" {
 			t.Errorf("the plugin sees %s", name)
