@@ -1,0 +1,95 @@
+package journal
+
+import (
+	"encoding/json"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// The kinds of records, each with its body.
+const (
+	KindStart   = "start"   // Start
+	KindIntent  = "intent"  // Intent
+	KindOutcome = "outcome" // Outcome
+	KindNote    = "note"    // Note
+)
+
+// Start is written once each time the daemon starts.
+type Start struct {
+	Version      string   `json:"version"`
+	ConfigSHA256 string   `json:"config_sha256"` // of the configuration in force, hexadecimal
+	Meshes       []string `json:"meshes"`
+}
+
+// The roles that a deciding policy may have in Intent.PolicyRole.
+const (
+	RoleActive   = "active"
+	RoleFallback = "fallback"
+	RoleNone     = "none" // no policy was asked
+)
+
+// Intent is what one cycle saw, decided and is about to do. It is on disk before
+// anything is applied.
+type Intent struct {
+	Cycle          uint64           `json:"cycle"`
+	Authority      string           `json:"authority"` // the effective one: observe, approve or act
+	Policy         string           `json:"policy"`    // who decided; empty: nobody
+	PolicyRole     string           `json:"policy_role"`
+	FallbackReason string           `json:"fallback_reason,omitempty"` // why the active policy did not decide
+	State          policy.State     `json:"state"`
+	Live           policy.Action    `json:"live"`     // in force when the policy was asked
+	Services       []policy.Service `json:"services"` // with the control state handed to the policy
+	Limits         policy.Limits    `json:"limits"`
+	Knobs          []policy.Knob    `json:"knobs"`
+	Decision       *policy.Decision `json:"decision,omitempty"` // as the policy gave it; nil: none
+	Guarded        policy.Action    `json:"guarded"`            // the decision after the guard
+	Edits          []Edit           `json:"edits,omitempty"`    // what the guard changed
+	Plan           []policy.Change  `json:"plan,omitempty"`     // from Live to Guarded
+	Act            bool             `json:"act"`                // the plan will be applied
+	Hold           string           `json:"hold,omitempty"`     // reason code of doing nothing; empty: something is done
+	Control        json.RawMessage  `json:"control,omitempty"`  // the host's control state, for restarts; opaque here
+}
+
+// Edit is one change that the guard made to a decision.
+type Edit struct {
+	Reason string        `json:"reason"` // the guard's reason code
+	KnobID policy.KnobID `json:"knob"`
+	From   float64       `json:"from"`
+	To     float64       `json:"to"`
+}
+
+// The results of an intent.
+const (
+	ResultApplied    = "applied"     // written, convergence not seen yet
+	ResultConverged  = "converged"   // written and seen in force
+	ResultFailed     = "failed"      // not, or only partly, written
+	ResultSuperseded = "superseded"  // a newer intent took its place
+	ResultNotApplied = "not_applied" // there was nothing to do, or no authority to do it
+	ResultUnknown    = "unknown"     // the daemon ended between intent and outcome
+)
+
+// Outcome closes the intent of the same mesh and cycle.
+type Outcome struct {
+	Cycle  uint64           `json:"cycle"`
+	Result string           `json:"result"`
+	Error  string           `json:"error,omitempty"`
+	Live   policy.Action    `json:"live"`             // seen afterwards
+	State  policy.State     `json:"state"`            // measured afterwards
+	Errors []ObjectiveError `json:"errors,omitempty"` // of the interval, one for each objective
+}
+
+// ObjectiveError is the error of one objective over the interval after an intent.
+type ObjectiveError struct {
+	Service  string  `json:"service"`
+	Signal   string  `json:"signal"`
+	Error    float64 `json:"error"`    // 0 to 1; meaningless unless Known
+	Known    bool    `json:"known"`    // the signal was valid and new
+	Counted  bool    `json:"counted"`  // the interval moved the objective's debt
+	Expected float64 `json:"expected"` // the signal predicted for the live action, in its unit
+}
+
+// Note is a remark for the reader of the journal: a repair, a reload, a demotion.
+type Note struct {
+	Level   string `json:"level"` // info, warn or error
+	Message string `json:"message"`
+}
