@@ -39,6 +39,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	})
 	app.Version(version.Print("windvane"))
 	commands := map[string]func() error{}
+	addCheck(app, commands, stdout)
 	addImport(app, commands, stdout)
 
 	command, err := app.Parse(args)

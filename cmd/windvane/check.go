@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/windvane/windvane/rules"
+)
+
+// addCheck adds `check rules`.
+func addCheck(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
+	check := app.Command("check", "Check what you wrote, without a network.")
+	files := check.Command("rules", "Check rules files: syntax, keys, values, references and PromQL.").Arg("file", "Rules files (TOML).").Required().Strings()
+	commands["check rules"] = func() error { return checkRules(*files, stdout) }
+}
+
+// checkRules reports every problem of every file, then fails if there was one.
+func checkRules(files []string, stdout io.Writer) error {
+	var problems []error
+	for _, file := range files {
+		m, err := rules.Load(file)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		for _, w := range m.Warnings() {
+			if _, err := fmt.Fprintf(stdout, "warning: %v\n", w); err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintf(stdout, "%s: mesh %s: %d services, %d knobs, authority %s\n",
+			file, m.Name, len(m.Services), len(m.Knobs()), m.Guard.Authority); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
