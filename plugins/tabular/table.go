@@ -1,0 +1,106 @@
+package tabular
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Table is the artefact of the policy: what a model predicts for every action of
+// the grid at every combination of a few offered loads.
+type Table struct {
+	Knobs    []policy.Knob
+	Services []string    // sorted
+	Signals  []string    // by service: the signal that is predicted
+	Loads    [][]float64 // by service: ascending offered loads, requests/s, at least one
+	Values   []float32   // [load of service 0]..[load of service n-1][action][service], in the signal's unit
+}
+
+// actions is the number of actions of the table's grid.
+func (t *Table) actions() ([]policy.Action, error) {
+	grid, err := policy.Grid(t.Knobs)
+	if err != nil {
+		return nil, err
+	}
+	cells := len(grid) * len(t.Services)
+	for _, l := range t.Loads {
+		if len(l) == 0 || !slices.IsSorted(l) {
+			return nil, errors.New("tabular: the table's loads are empty or not ascending")
+		}
+		cells *= len(l)
+	}
+	if len(t.Loads) != len(t.Services) || len(t.Signals) != len(t.Services) || len(t.Values) != cells {
+		return nil, fmt.Errorf("tabular: the table has %d values for %d services, want %d", len(t.Values), len(t.Services), cells)
+	}
+	return grid, nil
+}
+
+// Encode writes the table as it is handed to Configure.
+func (t *Table) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(t); err != nil {
+		return nil, fmt.Errorf("tabular: encode table: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func decode(artefact []byte) (*Table, error) {
+	var t Table
+	if err := gob.NewDecoder(bytes.NewReader(artefact)).Decode(&t); err != nil {
+		return nil, fmt.Errorf("tabular: the artefact is not a table of this policy: %w; train it again", err)
+	}
+	return &t, nil
+}
+
+// corner is one point of the load grid around the present loads, with its share.
+type corner struct {
+	block int // first value of the point's actions
+	share float64
+}
+
+// corners returns the points of the load grid around the offered loads, with the
+// shares of multilinear interpolation. Beyond the grid the nearest load counts, and
+// inside is false.
+func (t *Table) corners(offered []float64, actions int) (out []corner, inside bool) {
+	out = []corner{{share: 1}}
+	inside = true
+	for s, loads := range t.Loads {
+		hi, _ := slices.BinarySearch(loads, offered[s])
+		lo := max(hi-1, 0)
+		hi = min(hi, len(loads)-1)
+		up := 0.0
+		if loads[hi] > loads[lo] {
+			up = min(1, max(0, (offered[s]-loads[lo])/(loads[hi]-loads[lo])))
+		}
+		inside = inside && offered[s] >= loads[0] && offered[s] <= loads[len(loads)-1]
+		next := make([]corner, 0, 2*len(out))
+		for _, c := range out {
+			if up < 1 {
+				next = append(next, corner{c.block*len(loads) + lo, c.share * (1 - up)})
+			}
+			if up > 0 {
+				next = append(next, corner{c.block*len(loads) + hi, c.share * up})
+			}
+		}
+		out = next
+	}
+	for i := range out {
+		out[i].block *= actions * len(t.Services)
+	}
+	return out, inside
+}
+
+// predict interpolates the values of one action into out, by service.
+func (t *Table) predict(out []float64, corners []corner, action int) {
+	n := len(t.Services)
+	clear(out)
+	for _, c := range corners {
+		for s, v := range t.Values[c.block+action*n : c.block+(action+1)*n] {
+			out[s] += c.share * float64(v)
+		}
+	}
+}

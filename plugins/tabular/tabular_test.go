@@ -1,0 +1,240 @@
+package tabular
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
+)
+
+func knobs() []policy.Knob {
+	var out []policy.Knob
+	for _, s := range []string{"a", "b"} {
+		out = append(out, policy.Knob{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Service: s, Max: 1, Levels: 6})
+		for _, v := range []string{"v1", "v2"} {
+			out = append(out, policy.Knob{KnobID: policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + s, Part: v}, Service: s, Max: 1, Levels: 6})
+		}
+	}
+	policy.SortKnobs(out)
+	return out
+}
+
+// latency is a mesh of two shared nodes: linear in the loads, so that the table's
+// interpolation is exact.
+func latency(a policy.Action, load []float64) []float64 {
+	node := [2]float64{}
+	used := make([][2]float64, 2)
+	for s, name := range []string{"a", "b"} {
+		b, _ := a.Get(policy.KnobID{Kind: policy.Blocking, Target: name})
+		for d, v := range []string{"v1", "v2"} {
+			w, _ := a.Get(policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + name, Part: v})
+			node[d] += load[s] * (1 - b) * w
+			used[s][d] = w
+		}
+	}
+	out := make([]float64, 2)
+	for s := range out {
+		for d, capacity := range []float64{20, 30} {
+			out[s] += used[s][d] * (.02 + .05*node[d]/capacity)
+		}
+	}
+	return out
+}
+
+func table(t *testing.T) *Table {
+	t.Helper()
+	tb := &Table{
+		Knobs: knobs(), Services: []string{"a", "b"}, Signals: []string{"latency", "latency"},
+		Loads: [][]float64{{5, 10, 15, 20}, {5, 20}},
+	}
+	grid, err := policy.Grid(tb.Knobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range tb.Loads[0] {
+		for _, y := range tb.Loads[1] {
+			for _, a := range grid {
+				for _, v := range latency(a, []float64{x, y}) {
+					tb.Values = append(tb.Values, float32(v))
+				}
+			}
+		}
+	}
+	return tb
+}
+
+func configured(t *testing.T) *Policy {
+	t.Helper()
+	b, err := table(t).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := New()
+	if err := p.Configure(context.Background(), policy.Config{Artefact: b}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func observation(x, y, bound, margin float64) policy.Observation {
+	o := policy.Observation{Knobs: knobs(), Limits: policy.Limits{MaxStep: 1, TotalBlocking: 1}}
+	for _, k := range o.Knobs {
+		v := 0.0
+		if k.Part == "v1" {
+			v = 1
+		}
+		o.Live = append(o.Live, policy.Setting{KnobID: k.KnobID, Value: v})
+	}
+	for i, s := range []string{"a", "b"} {
+		o.Services = append(o.Services, policy.Service{Name: s, Value: 1, Objectives: []policy.Objective{
+			{Signal: "latency", Kind: policy.LatencyObjective, Bound: bound, Budget: .05, Margin: margin},
+		}})
+		o.State = append(o.State,
+			policy.Signal{Name: "latency", Service: s, Role: policy.RoleLatency, Value: .05, Status: policy.Valid},
+			policy.Signal{Name: "offered", Service: s, Role: policy.RoleOffered, Value: []float64{x, y}[i], Status: policy.Valid})
+	}
+	o.State.Sort()
+	return o
+}
+
+func decide(t *testing.T, p *Policy, o policy.Observation) policy.Decision {
+	t.Helper()
+	d, err := p.Decide(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Action.Validate(o.Knobs); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func carried(a policy.Action, x, y float64) float64 {
+	ba, _ := a.Get(policy.KnobID{Kind: policy.Blocking, Target: "a"})
+	bb, _ := a.Get(policy.KnobID{Kind: policy.Blocking, Target: "b"})
+	return x*(1-ba) + y*(1-bb)
+}
+
+// At loads between the table's, the choice is the optimum by enumeration of the truth.
+func TestDecideFindsTheOptimum(t *testing.T) {
+	p := configured(t)
+	grid, err := policy.Grid(knobs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, margin := range []float64{0, .1} {
+		for _, load := range [][]float64{{20, 20}, {12.5, 17}, {7, 6}, {18, 11}} {
+			const bound = .06
+			best := 0.0
+			for _, a := range grid {
+				v := latency(a, load)
+				if math.Max(v[0], v[1])*(1+margin) <= bound+1e-7 {
+					best = math.Max(best, carried(a, load[0], load[1]))
+				}
+			}
+			d := decide(t, p, observation(load[0], load[1], bound, margin))
+			v := latency(d.Action, load)
+			if worst := math.Max(v[0], v[1]) * (1 + margin); worst > bound+1e-6 {
+				t.Errorf("load %v, margin %v: latency %v under its margin, bound %v", load, margin, worst, bound)
+			}
+			if got := carried(d.Action, load[0], load[1]); got < best-hysteresis*(load[0]+load[1])-1e-6 {
+				t.Errorf("load %v, margin %v: carries %v, the optimum %v", load, margin, got, best)
+			}
+			if math.Abs(d.Expected[0].Value-v[0]) > 1e-6 {
+				t.Errorf("load %v: expects %v, the truth is %v", load, d.Expected[0].Value, v[0])
+			}
+		}
+	}
+}
+
+func TestDecideKeepsToTheLimits(t *testing.T) {
+	p := configured(t)
+	o := observation(20, 20, .06, 0)
+	o.Limits = policy.Limits{MaxStep: .2, TotalBlocking: .5}
+	for range 10 {
+		d := decide(t, p, o)
+		if r := guard.Check(o, d.Action); !d.Infeasible && len(r.Edits) > 0 {
+			t.Fatalf("the guard had to edit %v: %+v", d.Action, r.Edits)
+		}
+		o.Live = guard.Check(o, d.Action).Action
+	}
+	if v := latency(o.Live, []float64{20, 20}); math.Max(v[0], v[1]) > .06+1e-6 {
+		t.Errorf("after ten cycles the latencies are %v", v)
+	}
+}
+
+func TestNothingFeasibleShedsWhatIsAboveItsBound(t *testing.T) {
+	p := configured(t)
+	d := decide(t, p, observation(20, 20, .001, 0))
+	if b, _ := d.Action.Get(policy.KnobID{Kind: policy.Blocking, Target: "a"}); !d.Infeasible || b != 1 {
+		t.Errorf("infeasible %v, blocking %v; want true, 1", d.Infeasible, b)
+	}
+}
+
+func TestOutsideTheDataNothingIsChanged(t *testing.T) {
+	p := configured(t)
+	o := observation(25, 10, .06, 0)
+	d := decide(t, p, o)
+	if !d.Action.Equal(o.Live, 0) || d.Expected[0].Supported {
+		t.Errorf("action %v, supported %v", d.Action, d.Expected[0].Supported)
+	}
+}
+
+func TestDecideIsPure(t *testing.T) {
+	p, q := configured(t), configured(t)
+	first := decide(t, p, observation(12, 17, .06, 0))
+	decide(t, p, observation(20, 5, .05, .2))
+	if d := cmp.Diff(first, decide(t, p, observation(12, 17, .06, 0))); d != "" {
+		t.Errorf("a decision in between changed it:\n%s", d)
+	}
+	if d := cmp.Diff(first, decide(t, q, observation(12, 17, .06, 0))); d != "" {
+		t.Errorf("a restart changed it:\n%s", d)
+	}
+}
+
+func TestUnusableInputIsAnError(t *testing.T) {
+	if _, err := New().Decide(context.Background(), observation(10, 10, .06, 0)); err == nil {
+		t.Error("decided without a table")
+	}
+	for _, artefact := range [][]byte{nil, []byte("x")} {
+		if err := New().Configure(context.Background(), policy.Config{Artefact: artefact}); err == nil {
+			t.Errorf("artefact %q was taken", artefact)
+		}
+	}
+	short := table(t)
+	short.Values = short.Values[1:]
+	b, err := short.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := New().Configure(context.Background(), policy.Config{Artefact: b}); err == nil {
+		t.Error("a damaged table was taken")
+	}
+	p := configured(t)
+	o := observation(10, 10, .06, 0)
+	for i := range o.State {
+		o.State[i].Status = policy.Stale
+	}
+	if _, err := p.Decide(context.Background(), o); err == nil {
+		t.Error("decided on stale loads")
+	}
+	o = observation(10, 10, .06, 0)
+	o.Knobs = o.Knobs[1:]
+	if _, err := p.Decide(context.Background(), o); err == nil {
+		t.Error("decided for other knobs")
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	t := &testing.T{}
+	p, o := configured(t), observation(12.5, 17, .06, 0)
+	for b.Loop() {
+		if _, err := p.Decide(context.Background(), o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
