@@ -1,0 +1,47 @@
+// Package dryrun is the actuator of a mesh that is only observed: it reads the settings
+// in force and writes none.
+//
+// It holds nothing that could write: the interface that it is given can only read.
+package dryrun
+
+import (
+	"context"
+	"sync"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Reader reads the settings in force.
+type Reader interface {
+	Live(ctx context.Context) (policy.Action, error)
+}
+
+// Actuator remembers what it was told to apply. It may be used by several goroutines.
+type Actuator struct {
+	reader Reader
+
+	mu   sync.Mutex
+	last policy.Action
+	told bool
+}
+
+// New returns an actuator that reads through the reader.
+func New(r Reader) *Actuator { return &Actuator{reader: r} }
+
+// Live returns the settings in force.
+func (a *Actuator) Live(ctx context.Context) (policy.Action, error) { return a.reader.Live(ctx) }
+
+// Apply writes nothing, and succeeds.
+func (a *Actuator) Apply(_ context.Context, want policy.Action) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last, a.told = want.Clone(), true
+	return nil
+}
+
+// Last returns what the last Apply was given, and whether there was one.
+func (a *Actuator) Last() (policy.Action, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last.Clone(), a.told
+}

@@ -1,0 +1,80 @@
+// Package actuate makes several actuators one.
+//
+// The actuators themselves are in the packages below: istio sets weights and blocking,
+// kube sets replicas, dryrun sets nothing. Which of them a mesh has is chosen once, when
+// the daemon is wired; nothing here or below decides whether to act.
+package actuate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Actuator reads and writes the settings of some knobs. Apply is given settings of its
+// own knobs only.
+type Actuator interface {
+	Live(ctx context.Context) (policy.Action, error)
+	Apply(ctx context.Context, want policy.Action) error
+	Owns(id policy.KnobID) bool
+}
+
+// Group is several actuators, each with knobs of its own, as one.
+type Group []Actuator
+
+// Live returns the settings in force of all actuators, sorted. It is an error if one of
+// them fails, or if two have the same knob.
+func (g Group) Live(ctx context.Context) (policy.Action, error) {
+	var out policy.Action
+	var errs []error
+	for _, a := range g {
+		part, err := a.Live(ctx)
+		errs = append(errs, err)
+		out = append(out, part...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	out.Sort()
+	for i := 1; i < len(out); i++ {
+		if out[i].KnobID == out[i-1].KnobID {
+			return nil, fmt.Errorf("actuate: %s belongs to two actuators", out[i].KnobID)
+		}
+	}
+	return out, nil
+}
+
+// Apply gives each actuator the settings of its own knobs, and nothing to one that
+// has none in want. The failure of one does not keep the others from being applied; the
+// error joins them all. A knob that nobody owns is an error before anything is applied.
+func (g Group) Apply(ctx context.Context, want policy.Action) error {
+	parts := make([]policy.Action, len(g))
+	for _, s := range want {
+		i := g.owner(s.KnobID)
+		if i < 0 {
+			return fmt.Errorf("actuate: nothing sets %s; nothing was written", s.KnobID)
+		}
+		parts[i] = append(parts[i], s)
+	}
+	var errs []error
+	for i, a := range g {
+		if len(parts[i]) > 0 {
+			errs = append(errs, a.Apply(ctx, parts[i]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Owns reports whether one of the actuators owns the knob.
+func (g Group) Owns(id policy.KnobID) bool { return g.owner(id) >= 0 }
+
+func (g Group) owner(id policy.KnobID) int {
+	for i, a := range g {
+		if a.Owns(id) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,13 @@
+// Package istio sets routing weights and blocking in Istio VirtualServices.
+//
+// A VirtualService's spec.http is one list with many owners, so windvane writes
+// none of it whole. It reads the object as raw JSON and sends one JSON Patch that tests
+// the resourceVersion, the route's name and its destinations, then sets the weights
+// (whole percents, summing to 100) and fault.abort (percentage and status together);
+// whatever else is there stays. The first write also leaves what was found in the
+// annotation windvane.io/baseline, so that it can be put back.
+//
+// What lives here is reading and writing these fields. Which values they should have,
+// and whether they may be written, is decided elsewhere; a knob that was not configured
+// is never written.
+package istio
