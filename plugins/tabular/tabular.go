@@ -14,6 +14,7 @@ import (
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/sim/model"
 )
 
 // hysteresis keeps the live action unless the gain exceeds this share of the value of all offered load.
@@ -21,7 +22,7 @@ const hysteresis = .01
 
 // Policy is the tabular policy. Configure it before Decide.
 type Policy struct {
-	table *Table
+	table *model.Table
 	grid  []policy.Action
 }
 
@@ -37,11 +38,11 @@ func (p *Policy) Describe(context.Context) (policy.Description, error) {
 
 // Configure reads the table. It is an error if the artefact is not one, or is damaged.
 func (p *Policy) Configure(_ context.Context, c policy.Config) error {
-	t, err := decode(c.Artefact)
+	t, err := model.DecodeTable(c.Artefact)
 	if err != nil {
 		return err
 	}
-	grid, err := t.actions()
+	grid, err := t.Actions()
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (p *Policy) Decide(_ context.Context, o policy.Observation) (policy.Decisio
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	corners, inside := p.table.corners(offered, len(p.grid))
+	corners, inside := p.table.Corners(offered, len(p.grid))
 	c := choice{policy: p, o: o, offered: offered, corners: corners, latency: make([]float64, len(p.table.Services))}
 	if !inside {
 		return c.unsupported(), nil
@@ -96,7 +97,7 @@ type choice struct {
 	policy  *Policy
 	o       policy.Observation
 	offered []float64
-	corners []corner
+	corners []model.Corner
 	latency []float64 // by service, of the action looked at last
 }
 
@@ -116,7 +117,7 @@ func (c *choice) value(a policy.Action) float64 {
 // excess is the largest ratio of a prediction under its margin to its bound; at
 // most 1 means that every objective is expected to be met.
 func (c *choice) excess(action int) float64 {
-	c.policy.table.predict(c.latency, c.corners, action)
+	c.policy.table.Predict(c.latency, c.corners, action)
 	worst := 0.0
 	for i, s := range c.o.Services {
 		for _, obj := range s.Objectives {
@@ -187,7 +188,7 @@ func (c *choice) decision(action, live int, reason string) policy.Decision {
 }
 
 func (c *choice) predictions(action int, supported bool) []policy.Prediction {
-	c.policy.table.predict(c.latency, c.corners, action)
+	c.policy.table.Predict(c.latency, c.corners, action)
 	var out []policy.Prediction
 	for i, v := range c.latency {
 		out = append(out, policy.Prediction{Service: c.policy.table.Services[i], Signal: c.policy.table.Signals[i], Value: v, Supported: supported})
@@ -214,7 +215,7 @@ func (c *choice) nearest(to policy.Action) int {
 // above their bound to their maximum, and leaves the rest as it is.
 func (c *choice) infeasible(live int) policy.Decision {
 	a := c.o.Live.Clone()
-	c.policy.table.predict(c.latency, c.corners, live)
+	c.policy.table.Predict(c.latency, c.corners, live)
 	for i, s := range c.o.Services {
 		for _, obj := range s.Objectives {
 			under := c.latency[i] * math.Exp(obj.Correction) * (1 + obj.Residual) * (1 + obj.Margin)

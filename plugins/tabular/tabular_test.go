@@ -9,6 +9,7 @@ import (
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/sim/model"
 )
 
 func knobs() []policy.Knob {
@@ -45,9 +46,9 @@ func latency(a policy.Action, load []float64) []float64 {
 	return out
 }
 
-func table(t *testing.T) *Table {
+func table(t *testing.T) *model.Table {
 	t.Helper()
-	tb := &Table{
+	tb := &model.Table{
 		Knobs: knobs(), Services: []string{"a", "b"}, Signals: []string{"latency", "latency"},
 		Loads: [][]float64{{5, 10, 15, 20}, {5, 20}},
 	}

@@ -1,4 +1,4 @@
-package tabular
+package model
 
 import (
 	"bytes"
@@ -10,8 +10,9 @@ import (
 	"github.com/windvane/windvane/plugins/policy"
 )
 
-// Table is the artefact of the policy: what a model predicts for every action of
-// the grid at every combination of a few offered loads.
+// Table is what a model predicts for every action of the knobs' grid at every
+// combination of a few offered loads, with linear interpolation between them. It is
+// the artefact of the tabular policy, and a truth that a policy can be judged on.
 type Table struct {
 	Knobs    []policy.Knob
 	Services []string    // sorted
@@ -20,8 +21,9 @@ type Table struct {
 	Values   []float32   // [load of service 0]..[load of service n-1][action][service], in the signal's unit
 }
 
-// actions is the number of actions of the table's grid.
-func (t *Table) actions() ([]policy.Action, error) {
+// Actions returns the actions of the table, in its order. It is an error if the
+// table is damaged.
+func (t *Table) Actions() ([]policy.Action, error) {
 	grid, err := policy.Grid(t.Knobs)
 	if err != nil {
 		return nil, err
@@ -29,12 +31,12 @@ func (t *Table) actions() ([]policy.Action, error) {
 	cells := len(grid) * len(t.Services)
 	for _, l := range t.Loads {
 		if len(l) == 0 || !slices.IsSorted(l) {
-			return nil, errors.New("tabular: the table's loads are empty or not ascending")
+			return nil, errors.New("table: its loads are empty or not ascending")
 		}
 		cells *= len(l)
 	}
 	if len(t.Loads) != len(t.Services) || len(t.Signals) != len(t.Services) || len(t.Values) != cells {
-		return nil, fmt.Errorf("tabular: the table has %d values for %d services, want %d", len(t.Values), len(t.Services), cells)
+		return nil, fmt.Errorf("table: it has %d values for %d services, want %d", len(t.Values), len(t.Services), cells)
 	}
 	return grid, nil
 }
@@ -43,30 +45,34 @@ func (t *Table) actions() ([]policy.Action, error) {
 func (t *Table) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(t); err != nil {
-		return nil, fmt.Errorf("tabular: encode table: %w", err)
+		return nil, fmt.Errorf("table: encode: %w", err)
 	}
 	return b.Bytes(), nil
 }
 
-func decode(artefact []byte) (*Table, error) {
+// DecodeTable reads what Encode wrote.
+func DecodeTable(artefact []byte) (*Table, error) {
 	var t Table
 	if err := gob.NewDecoder(bytes.NewReader(artefact)).Decode(&t); err != nil {
-		return nil, fmt.Errorf("tabular: the artefact is not a table of this policy: %w; train it again", err)
+		return nil, fmt.Errorf("table: not a table of predictions: %w; train the policy again", err)
+	}
+	if _, err := t.Actions(); err != nil {
+		return nil, err
 	}
 	return &t, nil
 }
 
-// corner is one point of the load grid around the present loads, with its share.
-type corner struct {
+// Corner is one point of the load grid around the present loads, with its share.
+type Corner struct {
 	block int // first value of the point's actions
 	share float64
 }
 
-// corners returns the points of the load grid around the offered loads, with the
+// Corners returns the points of the load grid around the offered loads, with the
 // shares of multilinear interpolation. Beyond the grid the nearest load counts, and
 // inside is false.
-func (t *Table) corners(offered []float64, actions int) (out []corner, inside bool) {
-	out = []corner{{share: 1}}
+func (t *Table) Corners(offered []float64, actions int) (out []Corner, inside bool) {
+	out = []Corner{{share: 1}}
 	inside = true
 	for s, loads := range t.Loads {
 		hi, _ := slices.BinarySearch(loads, offered[s])
@@ -77,13 +83,13 @@ func (t *Table) corners(offered []float64, actions int) (out []corner, inside bo
 			up = min(1, max(0, (offered[s]-loads[lo])/(loads[hi]-loads[lo])))
 		}
 		inside = inside && offered[s] >= loads[0] && offered[s] <= loads[len(loads)-1]
-		next := make([]corner, 0, 2*len(out))
+		next := make([]Corner, 0, 2*len(out))
 		for _, c := range out {
 			if up < 1 {
-				next = append(next, corner{c.block*len(loads) + lo, c.share * (1 - up)})
+				next = append(next, Corner{c.block*len(loads) + lo, c.share * (1 - up)})
 			}
 			if up > 0 {
-				next = append(next, corner{c.block*len(loads) + hi, c.share * up})
+				next = append(next, Corner{c.block*len(loads) + hi, c.share * up})
 			}
 		}
 		out = next
@@ -94,8 +100,8 @@ func (t *Table) corners(offered []float64, actions int) (out []corner, inside bo
 	return out, inside
 }
 
-// predict interpolates the values of one action into out, by service.
-func (t *Table) predict(out []float64, corners []corner, action int) {
+// Predict interpolates the values of one action into out, by service.
+func (t *Table) Predict(out []float64, corners []Corner, action int) {
 	n := len(t.Services)
 	clear(out)
 	for _, c := range corners {
