@@ -48,11 +48,15 @@ func ParseDocument(file string, src []byte) (*Document, *Table, error) {
 	if len(src) > MaxFileSize {
 		return nil, nil, Problems{tooLarge(file)}
 	}
+	lines, deep := scanLines(string(src))
+	if deep > 0 {
+		return nil, nil, Problems{{File: file, Line: deep, Message: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}
+	}
+	d.lines = lines
 	var values map[string]any
 	if _, err := toml.Decode(string(src), &values); err != nil {
 		return nil, nil, Problems{syntaxProblem(file, err)}
 	}
-	d.lines = scanLines(string(src))
 	return d, d.open("", values), nil
 }
 

@@ -5,13 +5,18 @@ import (
 	"strings"
 )
 
+// maxDepth bounds the nesting of values, and the parts of a dotted key: the TOML
+// library takes time and memory without measure for very deep ones.
+const maxDepth = 32
+
 // scanLines maps the path of every key of a TOML document to its line. The TOML
-// library keeps positions to itself, so the keys are found again here: src has
-// been accepted by the library, and the scanner only follows its structure.
-func scanLines(src string) map[string]int {
+// library keeps positions to itself, so the keys are found again here, by
+// following the structure of the text; what is no TOML is left to the library.
+// deep is the line where the document is nested too deeply, else 0.
+func scanLines(src string) (lines map[string]int, deep int) {
 	s := &scanner{src: src, line: 1, lines: map[string]int{"": 1}, tables: map[string]int{}}
 	s.document()
-	return s.lines
+	return s.lines, s.deep
 }
 
 type scanner struct {
@@ -20,6 +25,8 @@ type scanner struct {
 	line   int
 	lines  map[string]int
 	tables map[string]int // number of [[headers]] seen, by path
+	depth  int            // of the value being read
+	deep   int            // line where the depth was exceeded
 }
 
 // document reads headers and keys until the end, or until something that is no
@@ -103,6 +110,12 @@ func (s *scanner) value(path string) {
 
 // list reads the items of an array or of an inline table.
 func (s *scanner) list(end byte, item func(i int)) {
+	s.depth++
+	defer func() { s.depth-- }()
+	if s.depth > maxDepth {
+		s.giveUp()
+		return
+	}
 	s.pos++
 	for i := 0; ; i++ {
 		s.space(true)
@@ -145,8 +158,18 @@ func (s *scanner) dotted() []string {
 		if s.peek() != '.' {
 			return keys
 		}
+		if len(keys) == maxDepth {
+			s.giveUp()
+			return keys
+		}
 		s.pos++
 	}
+}
+
+// giveUp notes that the document is too deep, and ends the scan.
+func (s *scanner) giveUp() {
+	s.deep = s.line
+	s.pos = len(s.src)
 }
 
 // quoted reads any of the four kinds of strings and returns its content; escapes

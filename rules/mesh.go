@@ -26,7 +26,8 @@ type Mesh struct {
 	warnings Problems
 }
 
-// Signals is the [signals] table: one query each for the whole mesh.
+// Signals is the [signals] table: one query each for the whole mesh. Services may
+// do without it by queries of their own.
 type Signals struct {
 	By      string  // the label that names the service of a series
 	Queries []Query // sorted by name

@@ -8,7 +8,7 @@ import (
 // Suggest returns a hint that names the known word nearest to what was written,
 // or all known words if none is near and they are few; empty if there are none.
 func Suggest(written string, known []string) string {
-	best, distance := "", 1+max(1, len(written)/3)
+	best, distance := "", 1+max(1, (len(written)+1)/3)
 	for _, k := range known {
 		if strings.ToLower(written) == k {
 			return fmt.Sprintf("keys are lower case: write %q", k)
