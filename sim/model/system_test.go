@@ -113,3 +113,47 @@ func TestSystemRefusesWhatItCannotKnow(t *testing.T) {
 		t.Error("rules with other knobs were taken")
 	}
 }
+
+func TestTabulateAndDecodeKeepPredictions(t *testing.T) {
+	m, err := FitSystem(mesh(1, 500), testKnobs, DefaultTreeParams(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := DecodeSystem(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := decoded.Tabulate([][]float64{{10, 20, 30}}, []string{"latency"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grid, err := table.Actions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, want, got := m.Predictor(), make([]float64, 1), make([]float64, 1)
+	for _, load := range []float64{10, 20, 30} {
+		corners, inside := table.Corners([]float64{load}, len(grid))
+		if !inside {
+			t.Fatalf("load %v is outside", load)
+		}
+		for i, a := range grid {
+			p.Latency(want, []float64{a[0].Value, a[1].Value, a[2].Value}, []float64{load})
+			if table.Predict(got, corners, i); math.Abs(got[0]-want[0]) > 1e-6 {
+				t.Fatalf("load %v, %v: %v in the table, %v in the model", load, a, got[0], want[0])
+			}
+		}
+	}
+	if _, inside := table.Corners([]float64{31}, len(grid)); inside {
+		t.Error("31 is inside of 10 to 30")
+	}
+	for _, damaged := range [][]byte{nil, b[:len(b)/2], []byte("x")} {
+		if _, err := DecodeSystem(damaged); err == nil {
+			t.Errorf("%d damaged bytes were taken", len(damaged))
+		}
+	}
+}
