@@ -61,37 +61,39 @@ func (s State) Rebase(p Params, margin float64) State {
 	return s
 }
 
-// Interval is what one interval measured.
+// Interval is what one interval measured of one objective.
 type Interval struct {
 	Error  float64 // in [0,1]; see policy.ObjectiveKind
 	Budget float64 // 1 - target
 	Count  bool    // the live action was the active policy's own choice, applied and converged
-
-	Measured  float64 // the signal
-	Predicted float64 // the prediction for the live action at the measured load, without margin; <= 0: none
 }
 
 // Step returns the state after one interval. It must not be called for an
 // interval without a valid measurement: absence is neither success nor failure.
-//
-// The debt moves only when the interval counts (no windup); the residual and the
-// spread move whenever there is a prediction.
+// The debt moves only when the interval counts (no windup).
 func (s State) Step(p Params, in Interval) State {
 	s.Intervals++
 	s.Spent += in.Error
-	if in.Predicted > 0 {
-		s.Residual = in.Measured/in.Predicted - 1
-		s.Recent = append(slices.Clone(s.Recent), math.Abs(s.Residual))
-		if n := len(s.Recent) - p.Window; n > 0 {
-			s.Recent = s.Recent[n:]
-		}
-		s = s.respread(p)
-	}
 	if in.Count {
 		s.Counted++
 		s.Debt += in.Error - in.Budget
 	}
 	return s.settle(p)
+}
+
+// Compare returns the state after a measured signal was held against what was
+// predicted for the live action at the measured load, without any margin. A
+// prediction that is not positive says nothing.
+func (s State) Compare(p Params, measured, predicted float64) State {
+	if !(predicted > 0) || math.IsInf(predicted, 1) {
+		return s
+	}
+	s.Residual = measured/predicted - 1
+	s.Recent = append(slices.Clone(s.Recent), math.Abs(s.Residual))
+	if n := len(s.Recent) - p.Window; n > 0 {
+		s.Recent = s.Recent[n:]
+	}
+	return s.respread(p).settle(p)
 }
 
 // settle derives the margin from the debt, and takes off the debt what lies

@@ -19,15 +19,17 @@ func TestViolationsAreBounded(t *testing.T) {
 		violations, dropped, maxDebt := 0.0, 0.0, 0.0
 		const intervals = 1000
 		for range intervals {
-			in := Interval{Budget: eps, Count: true, Predicted: 1, Measured: math.Exp(rng.NormFloat64() * rng.Float64())}
+			in := Interval{Budget: eps, Count: true}
 			if rng.Float64() < .5*rng.Float64() {
 				in.Error = 1
 			}
 			before := s.Debt
 			s = s.Step(p, in)
+			after := s.Debt
+			s = s.Compare(p, math.Exp(rng.NormFloat64()*rng.Float64()), 1)
 			violations += in.Error
-			dropped += math.Max(0, before+in.Error-eps-s.Debt)
-			maxDebt = math.Max(maxDebt, s.Debt)
+			dropped += math.Max(0, before+in.Error-eps-after) + math.Max(0, after-s.Debt)
+			maxDebt = math.Max(maxDebt, math.Max(after, s.Debt))
 		}
 		if bound := eps*intervals + maxDebt - d0 + dropped + 1; violations > bound+1e-6 {
 			t.Fatalf("seed %d: %v violations, bound %v", seed, violations, bound)
@@ -42,7 +44,7 @@ func TestUncountedIntervalsMoveNoDebt(t *testing.T) {
 	p := Defaults()
 	s := New(p, .1, .05)
 	for range 50 {
-		s = s.Step(p, Interval{Error: 1, Budget: .05, Measured: 2})
+		s = s.Step(p, Interval{Error: 1, Budget: .05})
 	}
 	if want := New(p, .1, .05); math.Abs(s.Debt-want.Debt) > 1e-12 || s.Margin != want.Margin {
 		t.Errorf("debt %v, margin %v after uncounted intervals; want %v, %v", s.Debt, s.Margin, want.Debt, want.Margin)
@@ -54,8 +56,8 @@ func TestUncountedIntervalsMoveNoDebt(t *testing.T) {
 
 func TestStepKeepsOldStatesIntact(t *testing.T) {
 	p := Defaults()
-	s := New(p, .1, .05).Step(p, Interval{Predicted: 1, Measured: 1.5})
-	s.Step(p, Interval{Predicted: 1, Measured: 3})
+	s := New(p, .1, .05).Compare(p, 1.5, 1)
+	s.Compare(p, 3, 1)
 	if len(s.Recent) != 1 || s.Recent[0] != .5 {
 		t.Errorf("recent = %v after a step from it, want [0.5]", s.Recent)
 	}
@@ -65,14 +67,14 @@ func TestSpreadIsAQuantileWithAFloor(t *testing.T) {
 	p := Defaults()
 	s := New(p, 0, .5)
 	for i := range 101 {
-		s = s.Step(p, Interval{Predicted: 1, Measured: 1 + float64(i)/100})
+		s = s.Compare(p, 1+float64(i)/100, 1)
 	}
 	if math.Abs(s.Spread-.9) > 1e-9 {
 		t.Errorf("spread = %v, want 0.9", s.Spread)
 	}
 	s = New(p, 0, .5)
 	for range 100 {
-		s = s.Step(p, Interval{Predicted: 1, Measured: 1})
+		s = s.Compare(p, 1, 1)
 	}
 	if s.Spread != p.MinSpread {
 		t.Errorf("spread of a perfect model = %v, want the floor %v", s.Spread, p.MinSpread)
@@ -83,7 +85,7 @@ func TestRebaseIsBumpless(t *testing.T) {
 	p := Defaults()
 	s := New(p, .1, .05)
 	for range 40 {
-		s = s.Step(p, Interval{Error: 1, Budget: .05, Count: true, Predicted: 1, Measured: 1.2})
+		s = s.Step(p, Interval{Error: 1, Budget: .05, Count: true}).Compare(p, 1.2, 1)
 	}
 	r := s.Rebase(p, s.Margin)
 	if math.Abs(r.Margin-s.Margin) > 1e-12 || math.Abs(r.Debt-s.Debt) > 1e-9 {
