@@ -19,7 +19,7 @@ var errDisk = errors.New("the disk fails")
 func failing(fail func(n int) bool) (disk, *int) {
 	n := 0
 	now := func() bool { n++; return fail(n) }
-	real := realDisk()
+	real := quick()
 	d := disk{
 		create: func(path string) (*os.File, error) {
 			if now() {
@@ -98,7 +98,7 @@ func TestTheNthCallFails(t *testing.T) {
 			if err != nil {
 				t.Fatalf("call %d fails %s: a reader sees %v", n, name, err)
 			}
-			j, _, err := Open(dir)
+			j, _, err := open(dir, quick(), segmentSize)
 			if err != nil {
 				t.Fatalf("call %d fails %s: reopen: %v", n, name, err)
 			}

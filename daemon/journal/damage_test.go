@@ -56,7 +56,7 @@ func TestTruncationAtEveryByte(t *testing.T) {
 		if sum, err := Verify(dir); err != nil || sum.Records != uint64(whole) || sum.Torn != int64(torn) {
 			t.Fatalf("cut at %d: Verify = %+v, %v", size, sum, err)
 		}
-		j, repair, err := Open(dir)
+		j, repair, err := open(dir, quick(), segmentSize)
 		if err != nil {
 			t.Fatalf("cut at %d: %v", size, err)
 		}
@@ -100,7 +100,7 @@ func TestFlippedByteAtEveryPosition(t *testing.T) {
 			if len(records) >= 4 || readErr == nil && i != len(b)-1 && i < last-1 {
 				t.Fatalf("byte %d ^ %#x: a reader sees %d records, %v", i, mask, len(records), readErr)
 			}
-			j, repair, openErr := Open(dir)
+			j, repair, openErr := open(dir, quick(), segmentSize)
 			if (openErr == nil) != (err == nil) {
 				t.Fatalf("byte %d ^ %#x: Verify says %v, Open %v", i, mask, err, openErr)
 			}
@@ -244,7 +244,7 @@ func FuzzOpen(f *testing.F) {
 				t.Fatalf("Read yields record %d after %d", records[i].Seq, records[i-1].Seq)
 			}
 		}
-		j, repair, err := Open(dir)
+		j, repair, err := open(dir, quick(), segmentSize)
 		if (err == nil) != (verifyErr == nil) {
 			t.Fatalf("Verify says %v, Open %v", verifyErr, err)
 		}

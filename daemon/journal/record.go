@@ -38,15 +38,34 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode returns the record's line with its newline.
-func encode(r Record) ([]byte, error) {
+// marshal turns a body into JSON.
+func marshal(body any) (json.RawMessage, error) {
+	raw, err := plain(body)
+	if err != nil {
+		return nil, fmt.Errorf("the body cannot be written as JSON: %w", err)
+	}
+	return raw, nil
+}
+
+// plain writes v as JSON without the escapes for web pages, which json.Marshal puts
+// in place of <, > and &: the journal is read with grep, too.
+func plain(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // the journal is read with grep, too
-	if err := enc.Encode(r); err != nil {
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	line := bytes.TrimSuffix(b.Bytes(), []byte("}\n"))
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// encode returns the record's line with its newline.
+func encode(r Record) ([]byte, error) {
+	b, err := plain(r)
+	if err != nil {
+		return nil, err
+	}
+	line := bytes.TrimSuffix(b, []byte("}"))
 	line = fmt.Appendf(line, "%s%08x\"}\n", crcKey, crc32.Checksum(line, castagnoli))
 	if len(line) > maxLine {
 		return nil, fmt.Errorf("a record of %d bytes is longer than the limit of %d", len(line), maxLine)

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -170,13 +169,4 @@ func (j *Journal) keep(b []byte, path string) (string, error) {
 		err = j.disk.sync(j.lock)
 	}
 	return name, err
-}
-
-// marshal turns a body into JSON.
-func marshal(body any) (json.RawMessage, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("the body cannot be written as JSON: %w", err)
-	}
-	return raw, nil
 }
