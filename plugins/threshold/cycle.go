@@ -84,12 +84,6 @@ func (c *cycle) idle(service string) bool {
 	return ok && blocked >= 1
 }
 
-// offered returns a service's measured offered load.
-func (c *cycle) offered(service string) (float64, bool) {
-	v, ok := c.o.State.Role(service, policy.RoleOffered).Get()
-	return v, ok && finite(v) && v >= 0
-}
-
 // set changes a setting and notes it for the reason.
 func (c *cycle) set(id policy.KnobID, to float64) {
 	from, _ := c.action.Get(id)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
 )
 
 // tiny is a change that is not worth making.
@@ -124,7 +125,7 @@ func (c *cycle) room(s policy.Service) float64 {
 	k := c.blocking[s.Name]
 	v, _ := c.action.Get(k.KnobID)
 	room := k.Max - v
-	offered, ok := c.offered(s.Name)
+	offered, ok := guard.Offered(c.o, s.Name)
 	if ok && offered == 0 || s.Floor > 0 && !ok {
 		return 0
 	}
@@ -135,24 +136,16 @@ func (c *cycle) room(s policy.Service) float64 {
 	for _, knob := range c.o.Knobs {
 		if knob.Kind == policy.Blocking {
 			b, _ := c.action.Get(knob.KnobID)
-			total += c.weight(knob.Target)
-			blocked += c.weight(knob.Target) * b
+			w := guard.Weight(c.o, knob.Service)
+			total += w
+			blocked += w * b
 		}
 	}
-	room = math.Min(room, (c.o.Limits.TotalBlocking*total-blocked)/c.weight(s.Name))
+	room = math.Min(room, (c.o.Limits.TotalBlocking*total-blocked)/guard.Weight(c.o, s.Name))
 	if !(room > 0) { // NaN, too
 		return 0
 	}
 	return room
-}
-
-// weight is a service's offered load in the cap on all blocking; one request a
-// second where it is not known, as the guard counts it.
-func (c *cycle) weight(service string) float64 {
-	if v, ok := c.offered(service); ok {
-		return v
-	}
-	return 1
 }
 
 // restore takes back restore_step of blocking, of the most valuable service

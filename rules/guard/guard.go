@@ -201,8 +201,8 @@ func floorBlocking(o policy.Observation, service string) (float64, bool) {
 		if s.Name != service || s.Floor <= 0 {
 			continue
 		}
-		offered, ok := o.State.Role(service, policy.RoleOffered).Get()
-		if !ok || offered <= 0 {
+		offered, ok := Offered(o, service)
+		if !ok || offered == 0 {
 			return 0, false
 		}
 		return math.Max(0, 1-s.Floor/offered), true
@@ -224,26 +224,40 @@ func (r *Result) replicas(want policy.Action, k policy.Knob) {
 	}
 }
 
+// Offered returns the offered load of a service, and whether it is one: a signal
+// may be valid and still no rate, where a query computes it.
+func Offered(o policy.Observation, service string) (float64, bool) {
+	v, ok := o.State.Role(service, policy.RoleOffered).Get()
+	if !ok || !(v >= 0) || math.IsInf(v, 1) {
+		return 0, false
+	}
+	return v, true
+}
+
+// Weight is what the blocking of a service counts in the cap on total blocking: its
+// offered load. Where that is not known it is one request a second, so that the cap
+// holds for the service too; it is bounded, so that sums of weights are finite. A
+// policy that keeps to the cap has to count the same.
+func Weight(o policy.Observation, service string) float64 {
+	const most = 1e15 // requests/s
+	if v, ok := Offered(o, service); ok {
+		return math.Min(v, most)
+	}
+	return 1
+}
+
 // capTotal lowers blocking where more of the offered load would be refused than
 // the cap allows: first what goes beyond one step down from live, all services by
-// the same fraction of it; then, where that is not enough, all of it. A service
-// whose offered load is not known counts as one request a second, so that the cap
-// holds for it too.
+// the same fraction of it; then, where that is not enough, all of it.
 func (r *Result) capTotal(o policy.Observation) {
 	total, blocked, least := 0.0, 0.0, 0.0
-	offered := func(k policy.Knob) float64 {
-		v, ok := o.State.Role(k.Service, policy.RoleOffered).Get()
-		if !ok {
-			return 1
-		}
-		return v
-	}
 	for _, k := range o.Knobs {
 		if k.Kind == policy.Blocking {
 			b, _ := r.Action.Get(k.KnobID)
-			total += offered(k)
-			blocked += offered(k) * b
-			least += offered(k) * lowest(o, k)
+			w := Weight(o, k.Service)
+			total += w
+			blocked += w * b
+			least += w * lowest(o, k)
 		}
 	}
 	most := o.Limits.TotalBlocking * total
