@@ -59,7 +59,7 @@ func FitTrees(columns [][]float64, y []float64, p TreeParams) (*Ensemble, error)
 	if len(y) < 2*p.MinLeafRows {
 		return nil, fmt.Errorf("model: %d rows are too few; want at least %d", len(y), 2*p.MinLeafRows)
 	}
-	g := grower{params: p, bins: make([]binning, len(columns)), codes: make([][]uint8, len(columns))}
+	g := grower{params: p, bins: make([]binning, len(columns)), codes: make([]uint8, len(columns)*len(y))}
 	for f, c := range columns {
 		for row, v := range c {
 			if math.IsNaN(v + y[row]) {
@@ -67,9 +67,8 @@ func FitTrees(columns [][]float64, y []float64, p TreeParams) (*Ensemble, error)
 			}
 		}
 		g.bins[f] = newBinning(c)
-		g.codes[f] = make([]uint8, len(c))
 		for row, v := range c {
-			g.codes[f][row] = g.bins[f].bin(v)
+			g.codes[row*len(columns)+f] = g.bins[f].bin(v)
 		}
 	}
 	e := &Ensemble{Features: len(columns)}
@@ -115,7 +114,7 @@ type leaf struct {
 type grower struct {
 	params   TreeParams
 	bins     []binning
-	codes    [][]uint8 // [feature][row]
+	codes    []uint8 // [row][feature]: one row's codes share a cache line
 	residual []float64
 	rows     []int32 // rows, those of a leaf together
 	spare    []int32
@@ -164,21 +163,21 @@ func (g *grower) histogram() histogram {
 		clear(h)
 		return h
 	}
-	return make(histogram, stride*len(g.codes))
+	return make(histogram, stride*len(g.bins))
 }
 
 // count fills a leaf's histogram from its rows.
 func (g *grower) count(l *leaf) {
-	rows := g.rows[l.from:l.to]
+	features, hist := len(g.bins), l.hist
 	l.sum = 0
-	for _, row := range rows {
-		l.sum += g.residual[row]
-	}
-	for f, codes := range g.codes {
-		h := l.hist[f*stride : (f+1)*stride]
-		for _, row := range rows {
-			b := &h[codes[row]]
-			b.sum += g.residual[row]
+	for _, row := range g.rows[l.from:l.to] {
+		r := g.residual[row]
+		l.sum += r
+		codes := g.codes[int(row)*features:][:features]
+		for f, code := range codes {
+			// Neighbours are of different features, so that no addition waits for another.
+			b := &hist[f*stride+int(code)]
+			b.sum += r
 			b.rows++
 		}
 	}
@@ -194,7 +193,7 @@ func (g *grower) best(l *leaf) {
 	}
 	lambda := g.params.Lambda
 	whole := total.sum * total.sum / (total.rows + lambda)
-	for f := range g.codes {
+	for f := range g.bins {
 		var left bucket
 		for b := range g.bins[f].edges {
 			h := l.hist[f*stride+b]
@@ -218,10 +217,10 @@ func (g *grower) best(l *leaf) {
 // split parts a leaf's rows in two, keeping their order. The larger child's
 // histogram is the parent's less the smaller one's.
 func (g *grower) split(e *Ensemble, l *leaf) (left, right *leaf) {
-	codes := g.codes[l.feature]
+	features := len(g.bins)
 	mid, n := l.from, 0
 	for _, row := range g.rows[l.from:l.to] {
-		if codes[row] <= l.bin {
+		if g.codes[int(row)*features+l.feature] <= l.bin {
 			g.rows[mid] = row
 			mid++
 		} else {
