@@ -7,6 +7,8 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/daemon"
+	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -14,6 +16,8 @@ import (
 func addCheck(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
 	check := app.Command("check", "Check what you wrote, without a network.")
 	files := check.Command("rules", "Check rules files: syntax, keys, values, references and PromQL.").Arg("file", "Rules files (TOML).").Required().Strings()
+	file := check.Command("config", "Check windvane.toml and the rules files that it names.").Arg("file", "windvane.toml.").Default("windvane.toml").String()
+	commands["check config"] = func() error { return checkConfig(*file, stdout) }
 	commands["check rules"] = func() error { return checkRules(*files, stdout) }
 }
 
@@ -40,4 +44,18 @@ func checkRules(files []string, stdout io.Writer) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+func checkConfig(file string, stdout io.Writer) error {
+	c, err := config.Load(file, daemon.BuiltinNames())
+	if err != nil {
+		return usageError{err}
+	}
+	for _, w := range c.Warnings() {
+		if _, err := fmt.Fprintf(stdout, "warning: %v\n", w); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d meshes, %d Prometheus sources, %d plugins\n", file, len(c.Meshes), len(c.Prometheus), len(c.Plugins))
+	return err
 }

@@ -40,7 +40,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	app.Version(version.Print("windvane"))
 	commands := map[string]func() error{}
 	addCheck(app, commands, stdout)
+	addExplain(app, commands, stdout)
 	addImport(app, commands, stdout)
+	addPlugin(app, commands)
+	addRun(app, commands, stderr)
+	addStatus(app, commands, stdout)
 
 	command, err := app.Parse(args)
 	if exit >= 0 {
@@ -51,6 +55,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if err := commands[command](); err != nil {
+		if code, ok := errors.AsType[exitError](err); ok {
+			return int(code)
+		}
 		_, _ = fmt.Fprintf(stderr, "windvane: %v\n", err)
 		if _, ok := errors.AsType[usageError](err); ok {
 			return exitUsage

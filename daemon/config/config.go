@@ -40,6 +40,7 @@ type Prometheus struct {
 	Name        string
 	URL         string
 	QueryOffset time.Duration               // queries are evaluated this long in the past
+	Timeout     time.Duration               // for all queries of a cycle; 0: two fifths of the mesh's interval
 	HTTP        promconfig.HTTPClientConfig // paths are already relative to the working directory
 }
 
@@ -48,6 +49,7 @@ type Prometheus struct {
 type Kubernetes struct {
 	KubeconfigFile string
 	Context        string
+	Timeout        time.Duration // for reading and for writing the settings of a mesh, each; 0: a fifth of its interval
 }
 
 // Plugin is a policy behind the contract: a built-in, or a command.

@@ -40,7 +40,10 @@ func (l *loader) root(t *rules.Table) {
 		})
 	}
 	if k := t.Table("kubernetes"); k != nil {
-		c.Kubernetes = Kubernetes{KubeconfigFile: l.path(k.Text("kubeconfig_file", "")), Context: k.Text("context", "")}
+		c.Kubernetes = Kubernetes{
+			KubeconfigFile: l.path(k.Text("kubeconfig_file", "")), Context: k.Text("context", ""),
+			Timeout: k.Duration("timeout", 0, time.Millisecond),
+		}
 	}
 	l.plugins = l.each(t, "plugin", func(name string, t *rules.Table) {
 		c.Plugins = append(c.Plugins, l.plugin(name, t))
@@ -110,7 +113,7 @@ var (
 )
 
 func (l *loader) prometheus(name string, t *rules.Table) Prometheus {
-	p := Prometheus{Name: name, QueryOffset: t.Duration("query_offset", 0, 0)}
+	p := Prometheus{Name: name, QueryOffset: t.Duration("query_offset", 0, 0), Timeout: t.Duration("timeout", 0, time.Millisecond)}
 	if t.Require("url") {
 		p.URL = t.Text("url", "")
 		if why := badURL(p.URL); why != "" && t.IsText("url") {

@@ -60,10 +60,9 @@ type Edit struct {
 
 // The results of an intent.
 const (
-	ResultApplied    = "applied"     // written, convergence not seen yet
 	ResultConverged  = "converged"   // written and seen in force
 	ResultFailed     = "failed"      // not, or only partly, written
-	ResultSuperseded = "superseded"  // a newer intent took its place
+	ResultDrifted    = "drifted"     // written, and changed by somebody else since
 	ResultNotApplied = "not_applied" // there was nothing to do, or no authority to do it
 	ResultUnknown    = "unknown"     // the daemon ended between intent and outcome
 )

@@ -121,3 +121,18 @@ func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
+
+// Initial returns an objective's first margin and spread, as measured on
+// configurations that the model had not seen.
+func (c Card) Initial(service, signal string) (margin, spread float64) {
+	for _, s := range c.Services {
+		if s.Service == service && s.Signal == signal {
+			return s.Margin, s.Spread
+		}
+	}
+	return 0, fallbackSpread
+}
+
+// fallbackSpread is the spread of an objective that the model knows nothing of: an
+// error of a tenth, so that its margin moves at a useful pace until it is measured.
+const fallbackSpread = .1

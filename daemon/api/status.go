@@ -1,0 +1,188 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Status is what /api/v1/status answers.
+type Status struct {
+	Version     string    `json:"version"`
+	StartedAt   time.Time `json:"started_at"`
+	ConfigFile  string    `json:"config_file"`
+	ReloadError string    `json:"reload_error,omitempty"` // of the last reload; empty: it succeeded
+	Meshes      []Mesh    `json:"meshes"`
+}
+
+// Mesh is the state of one mesh after its last cycle.
+type Mesh struct {
+	Name            string          `json:"name"`
+	Authority       string          `json:"authority"`
+	IntervalSeconds float64         `json:"interval_seconds"`
+	Cycle           uint64          `json:"cycle"` // 0: there was none yet
+	At              *time.Time      `json:"at"`    // of the last cycle; null: there was none yet
+	Policy          string          `json:"policy"`
+	PolicyRole      string          `json:"policy_role"`
+	FallbackReason  string          `json:"fallback_reason,omitempty"`
+	Hold            string          `json:"hold,omitempty"` // why nothing was changed
+	Reason          string          `json:"reason,omitempty"`
+	Plan            []policy.Change `json:"plan"`
+	Applied         bool            `json:"applied"` // the plan was, or is about to be, written
+	Problems        []string        `json:"problems"`
+	Error           string          `json:"error,omitempty"` // what failed in the last cycle
+	Services        []Service       `json:"services"`
+	Plugins         []Plugin        `json:"plugins"`
+}
+
+// Service is what is known of one service.
+type Service struct {
+	Name       string      `json:"name"`
+	Offered    *float64    `json:"offered"` // requests/s; null: not known
+	Carried    *float64    `json:"carried"` // requests/s; null: not known
+	Blocking   *float64    `json:"blocking"`
+	Objectives []Objective `json:"objectives"`
+}
+
+// Objective is how one promise is kept.
+type Objective struct {
+	Signal    string   `json:"signal"`
+	Value     *float64 `json:"value"` // null: not known
+	Status    string   `json:"status"`
+	Bound     float64  `json:"bound,omitempty"` // seconds; latency only
+	Budget    float64  `json:"budget"`          // allowed share of bad intervals
+	Violated  *float64 `json:"violated_ratio"`  // measured share; null: no interval was measured
+	Intervals int      `json:"intervals"`       // measured ones
+	Margin    float64  `json:"margin"`
+	Debt      float64  `json:"debt"` // bad intervals beyond the budget, offset by the calibrated margin
+}
+
+// Plugin is the process of one policy.
+type Plugin struct {
+	Policy      string `json:"policy"`
+	Up          bool   `json:"up"`
+	Quarantined bool   `json:"quarantined"`
+	Restarts    int    `json:"restarts"`
+	LastError   string `json:"last_error,omitempty"`
+	PID         int    `json:"pid"`
+}
+
+// WriteText writes the status for a person.
+func (s Status) WriteText(w io.Writer) error {
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "windvane %s, running since %s, %s\n", s.Version, s.StartedAt.Format(time.RFC3339), s.ConfigFile)
+	if s.ReloadError != "" {
+		_, _ = fmt.Fprintf(&b, "the last reload failed, the old configuration is in force: %s\n", s.ReloadError)
+	}
+	for _, m := range s.Meshes {
+		m.writeText(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (m Mesh) writeText(b *strings.Builder) {
+	_, _ = fmt.Fprintf(b, "\nmesh %s   authority %s", m.Name, m.Authority)
+	if m.At == nil {
+		_, _ = fmt.Fprintf(b, "   no cycle yet\n")
+		return
+	}
+	_, _ = fmt.Fprintf(b, "   cycle %d at %s\n", m.Cycle, m.At.Format(time.RFC3339))
+	for _, l := range m.lines() {
+		_, _ = fmt.Fprintf(b, "  %s\n", l)
+	}
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintf(t, "\n  SERVICE\tOFFERED\tCARRIED\tBLOCKED\tOBJECTIVE\tNOW\tBOUND\tVIOLATED\tBUDGET\tMARGIN\n")
+	for _, s := range m.Services {
+		head := fmt.Sprintf("  %s\t%s\t%s\t%s", s.Name, number(s.Offered, "%.1f/s"), number(s.Carried, "%.1f/s"), percent(s.Blocking))
+		for _, o := range s.Objectives {
+			bound := "-"
+			if o.Bound > 0 {
+				bound = fmt.Sprintf("%.4gms", 1000*o.Bound)
+			}
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.3g%%\t%+.0f%%\n", head, o.Signal, o.now(), bound, percent(o.Violated), 100*o.Budget, 100*o.Margin)
+			head = "  \t\t\t"
+		}
+		if len(s.Objectives) == 0 {
+			_, _ = fmt.Fprintf(t, "%s\tnone\t\t\t\t\t\n", head)
+		}
+	}
+	_ = t.Flush() // a strings.Builder does not fail
+	for _, p := range m.Plugins {
+		_, _ = fmt.Fprintf(b, "  plugin %s: %s\n", p.Policy, p.text())
+	}
+}
+
+// lines says who decided what, and why nothing was done.
+func (m Mesh) lines() []string {
+	var out []string
+	who := "no policy decided"
+	if m.Policy != "" {
+		who = fmt.Sprintf("policy %s (%s)", m.Policy, m.PolicyRole)
+	}
+	if m.Reason != "" {
+		who += ": " + m.Reason
+	}
+	out = append(out, who)
+	if m.FallbackReason != "" {
+		out = append(out, "the active policy did not decide: "+m.FallbackReason)
+	}
+	switch {
+	case m.Hold != "":
+		out = append(out, "hold: "+m.Hold)
+	case len(m.Plan) == 0:
+		out = append(out, "nothing to change")
+	case m.Applied:
+		out = append(out, "applied:")
+	default:
+		out = append(out, "planned, not applied (authority "+m.Authority+"):")
+	}
+	for _, c := range m.Plan {
+		out = append(out, fmt.Sprintf("  %s from %.4g to %.4g", c.KnobID, c.From, c.To))
+	}
+	for _, p := range m.Problems {
+		out = append(out, "signal: "+p)
+	}
+	if m.Error != "" {
+		out = append(out, "failed: "+strings.ReplaceAll(m.Error, "\n", "; "))
+	}
+	return out
+}
+
+func (o Objective) now() string {
+	switch {
+	case o.Value == nil:
+		return o.Status
+	case o.Bound > 0:
+		return fmt.Sprintf("%.4gms", 1000**o.Value)
+	}
+	return percent(o.Value)
+}
+
+func (p Plugin) text() string {
+	switch {
+	case p.Quarantined:
+		return "in quarantine: " + p.LastError
+	case !p.Up:
+		return "down: " + p.LastError
+	}
+	return fmt.Sprintf("up, process %d, %d restarts", p.PID, p.Restarts)
+}
+
+func number(v *float64, format string) string {
+	if v == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf(format, *v)
+}
+
+func percent(v *float64) string {
+	if v == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f%%", 100**v)
+}

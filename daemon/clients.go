@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	promconfig "github.com/prometheus/common/config"
+	"github.com/prometheus/common/version"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/windvane/windvane/daemon/config"
+)
+
+// prometheusClient is a source of signals, and the connections to be closed with it.
+type prometheusClient struct {
+	api  v1.API
+	http *http.Client
+}
+
+func newPrometheusClient(p config.Prometheus) (prometheusClient, error) {
+	client, err := promconfig.NewClientFromConfig(p.HTTP, "windvane", promconfig.WithUserAgent(version.ComponentUserAgent("windvane")))
+	if err != nil {
+		return prometheusClient{}, fmt.Errorf("prometheus.%s.http: %w", p.Name, err)
+	}
+	c, err := api.NewClient(api.Config{Address: p.URL, Client: client})
+	if err != nil {
+		return prometheusClient{}, fmt.Errorf("prometheus.%s: %w", p.Name, err)
+	}
+	return prometheusClient{api: v1.NewAPI(c), http: client}, nil
+}
+
+// kubernetesClient is the API server, and the connections to be closed with it.
+type kubernetesClient struct {
+	rest rest.Interface
+	http *http.Client
+}
+
+func newKubernetesClient(k config.Kubernetes) (kubernetesClient, error) {
+	files := clientcmd.NewDefaultClientConfigLoadingRules()
+	if k.KubeconfigFile != "" {
+		files = &clientcmd.ClientConfigLoadingRules{ExplicitPath: k.KubeconfigFile}
+	}
+	// Without a file this is the pod's service account, then what kubectl uses.
+	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(files, &clientcmd.ConfigOverrides{CurrentContext: k.Context}).ClientConfig()
+	if err != nil {
+		return kubernetesClient{}, fmt.Errorf("kubernetes: %w; set kubernetes.kubeconfig_file", err)
+	}
+	c.UserAgent = version.ComponentUserAgent("windvane")
+	c.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	// A few requests a cycle, each with a deadline: a rate limit of the client's own
+	// would only make them late.
+	c.QPS = -1
+	client, err := rest.HTTPClientFor(c)
+	if err != nil {
+		return kubernetesClient{}, fmt.Errorf("kubernetes: %w", err)
+	}
+	r, err := rest.UnversionedRESTClientForConfigAndClient(c, client)
+	if err != nil {
+		return kubernetesClient{}, fmt.Errorf("kubernetes: %w", err)
+	}
+	return kubernetesClient{rest: r, http: client}, nil
+}

@@ -1,0 +1,342 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/version"
+
+	"github.com/windvane/windvane/daemon/api"
+	"github.com/windvane/windvane/daemon/config"
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/rules"
+)
+
+// Options are what a Daemon is made of. ConfigFile is required.
+type Options struct {
+	ConfigFile       string
+	Listener         net.Listener // of the HTTP server; nil: no server. The daemon closes it
+	EnableLifecycle  bool         // allow /-/reload
+	RuntimeDirectory string       // for the plugins' sockets; empty: the system's directory for temporary files
+
+	Executable string   // serves the built-in policies; empty: this program
+	PluginArgs []string // its arguments before the policy's name; nil: plugin serve
+
+	Logger *slog.Logger      // nil: nothing is logged
+	Clock  Clock             // nil: the wall clock
+	Random func() float64    // in [0,1), for jitter; nil: no jitter
+	Watch  func(loop.Report) // is given each cycle's report before the next cycle is due; nil: nobody is
+}
+
+// Daemon runs the meshes of a configuration. Start, Reload and Stop may be called
+// from any goroutine, one at a time.
+type Daemon struct {
+	o        Options
+	registry *prometheus.Registry
+	metrics  *metrics
+	journal  *journal.Journal
+	server   *api.Server
+
+	mu        sync.Mutex                 // makes Start, Reload and Stop one at a time
+	current   atomic.Pointer[generation] // nil after Stop
+	reloadErr atomic.Pointer[error]      // of the last reload
+	started   atomic.Pointer[time.Time]  // nil before Start
+	done      chan struct{}              // see Done
+	end       func()                     // closes done, once
+}
+
+// generation is one configuration in force.
+type generation struct {
+	config  *config.Config
+	meshes  []*mesh
+	close   []func() // idle connections
+	cancel  context.CancelFunc
+	kill    context.CancelFunc
+	running sync.WaitGroup
+	left    atomic.Int64 // meshes whose clock has not ended
+}
+
+// New reads the configuration and opens the journal. Nothing runs yet. What is wrong
+// in the files comes as rules.Problems. The listener is closed on an error.
+func New(o Options) (_ *Daemon, err error) {
+	defer func() {
+		if err != nil && o.Listener != nil {
+			err = errors.Join(err, o.Listener.Close())
+		}
+	}()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = wallClock{}
+	}
+	if o.PluginArgs == nil {
+		o.PluginArgs = []string{"plugin", "serve"}
+	}
+	if o.Executable == "" {
+		if o.Executable, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find this program, which serves the built-in policies: %w", err)
+		}
+	}
+	d := &Daemon{o: o, registry: prometheus.NewRegistry(), done: make(chan struct{})}
+	d.end = sync.OnceFunc(func() { close(d.done) })
+	d.metrics = newMetrics(d.registry)
+	c, err := config.Load(o.ConfigFile, BuiltinNames())
+	if err != nil {
+		return nil, err
+	}
+	var repair journal.Repair
+	if d.journal, repair, err = journal.Open(JournalDirectory(c.StateDirectory)); err != nil {
+		return nil, err
+	}
+	if text := repair.String(); text != "" {
+		o.Logger.Warn("the journal was repaired", "repair", text)
+	}
+	g, err := d.build(c)
+	if err != nil {
+		return nil, errors.Join(err, d.journal.Close())
+	}
+	d.current.Store(g)
+	if o.Listener != nil {
+		d.server = api.NewServer(api.Options{
+			Listener: o.Listener, Registry: d.registry, Status: d.Status, Logger: o.Logger,
+			Reload: d.Reload, EnableReload: o.EnableLifecycle,
+		})
+	}
+	return d, nil
+}
+
+// JournalDirectory is where the journal lies below a state directory.
+func JournalDirectory(state string) string { return filepath.Join(state, "journal") }
+
+// build makes everything that a configuration needs, without starting any of it.
+func (d *Daemon) build(c *config.Config) (*generation, error) {
+	for _, w := range c.Warnings() {
+		d.o.Logger.Warn("configuration", "warning", w.String())
+	}
+	g := &generation{config: c}
+	sources := map[string]prometheusClient{}
+	var errs []error
+	for _, p := range c.Prometheus {
+		client, err := newPrometheusClient(p)
+		errs = append(errs, err)
+		if err == nil {
+			sources[p.Name] = client
+			g.close = append(g.close, client.http.CloseIdleConnections)
+		}
+	}
+	cluster, err := newKubernetesClient(c.Kubernetes)
+	if errs = append(errs, err); errors.Join(errs...) != nil {
+		return nil, errors.Join(errs...)
+	}
+	g.close = append(g.close, cluster.http.CloseIdleConnections)
+	for _, r := range c.Meshes {
+		m, err := d.newMesh(c, r, sources[r.Prometheus], cluster)
+		if errs = append(errs, err); err == nil {
+			m.options.Logger = d.o.Logger.With("mesh", r.Name)
+			g.meshes = append(g.meshes, m)
+		}
+	}
+	return g, errors.Join(errs...)
+}
+
+// Start starts the plugins, the cycles and the HTTP server. The context bounds the
+// wait for plugins, not their life. After an error the daemon is stopped.
+func (d *Daemon) Start(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g := d.current.Load()
+	if g == nil || d.started.Load() != nil {
+		return errors.New("daemon: start: it was started already")
+	}
+	now := time.Now()
+	d.started.Store(&now)
+	digest, names := digestOf(g.config), []string{}
+	resumes := map[string]loop.Resume{}
+	for _, m := range g.meshes {
+		names = append(names, m.rules.Name)
+		r, err := resume(d.journal.Dir(), m.rules.Name)
+		if err != nil {
+			return errors.Join(fmt.Errorf("resume mesh %s: %w", m.rules.Name, err), d.abort())
+		}
+		resumes[m.rules.Name] = r
+	}
+	start := journal.Start{Version: version.Version, ConfigSHA256: digest, Meshes: names}
+	if _, err := d.journal.Append(now, "", journal.KindStart, start, true); err != nil {
+		return errors.Join(err, d.abort())
+	}
+	if err := d.launch(ctx, g, resumes); err != nil {
+		return errors.Join(err, d.abort())
+	}
+	d.metrics.reloaded(nil, now)
+	if d.server != nil {
+		d.server.Start()
+	}
+	return nil
+}
+
+// launch starts a generation that was built.
+func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]loop.Resume) error {
+	for _, m := range g.meshes {
+		m.options.Resume = resumes[m.rules.Name]
+		var err error
+		if m.loop, err = loop.New(m.options); err != nil {
+			return fmt.Errorf("mesh %s: %w", m.rules.Name, err)
+		}
+	}
+	var soft, hard context.Context
+	soft, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	hard, g.kill = context.WithCancel(context.WithoutCancel(ctx))
+	for _, m := range g.meshes {
+		m.policies.start(ctx, m.options.Logger)
+	}
+	g.left.Store(int64(len(g.meshes)))
+	for _, m := range g.meshes {
+		g.running.Go(func() {
+			if d.run(soft, hard, m) && g.left.Add(-1) == 0 {
+				d.end()
+			}
+		})
+	}
+	return nil
+}
+
+// abort closes what New opened.
+func (d *Daemon) abort() error {
+	d.current.Swap(nil).closeIdle()
+	err := d.journal.Close()
+	if d.server != nil {
+		err = errors.Join(err, d.server.Stop(context.Background()))
+	}
+	return err
+}
+
+// Done is closed at Stop, and when every mesh has come to the end of its clock, which
+// the wall clock does not have.
+func (d *Daemon) Done() <-chan struct{} { return d.done }
+
+// Reload reads the files again and swaps what they say in between two cycles. On an
+// error everything goes on as it was. Control state is kept.
+func (d *Daemon) Reload(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.current.Load() == nil || d.started.Load() == nil {
+		return errors.New("reload: the daemon does not run")
+	}
+	err := d.reload(ctx)
+	d.reloadErr.Store(&err)
+	d.metrics.reloaded(err, time.Now())
+	return err
+}
+
+func (d *Daemon) reload(ctx context.Context) error {
+	old := d.current.Load()
+	c, err := config.Load(d.o.ConfigFile, BuiltinNames())
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	if filepath.Clean(c.StateDirectory) != filepath.Clean(old.config.StateDirectory) {
+		return fmt.Errorf("reload: state_directory changed from %s to %s; restart for that", old.config.StateDirectory, c.StateDirectory)
+	}
+	g, err := d.build(c)
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	resumes := map[string]loop.Resume{}
+	for _, m := range g.meshes {
+		if old.find(m.rules.Name) != nil {
+			continue
+		}
+		if resumes[m.rules.Name], err = resume(d.journal.Dir(), m.rules.Name); err != nil {
+			return fmt.Errorf("reload: mesh %s: %w", m.rules.Name, err)
+		}
+	}
+	old.stop(ctx)
+	for _, m := range old.meshes {
+		resumes[m.rules.Name] = m.loop.Resume()
+	}
+	d.metrics.forget()
+	d.current.Store(g)
+	return d.launch(ctx, g, resumes)
+}
+
+func (g *generation) find(name string) *mesh {
+	for _, m := range g.meshes {
+		if m.rules.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// stop ends the cycles after the ones that have begun, then the plugins. When the
+// context ends first, cycles are cut short.
+func (g *generation) stop(ctx context.Context) {
+	undo := context.AfterFunc(ctx, g.kill)
+	g.cancel()
+	g.running.Wait()
+	undo()
+	g.kill()
+	for _, m := range g.meshes {
+		m.policies.stop(ctx)
+	}
+	g.closeIdle()
+}
+
+func (g *generation) closeIdle() {
+	for _, f := range g.close {
+		f()
+	}
+}
+
+// Stop ends everything and returns when nothing of it is left. The settings stay as
+// they are (on_stop = "hold"). A second Stop does nothing.
+func (d *Daemon) Stop(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g := d.current.Load()
+	if g == nil {
+		return nil
+	}
+	if d.started.Load() == nil {
+		return d.abort()
+	}
+	d.current.Store(nil)
+	var err error
+	if d.server != nil {
+		err = d.server.Stop(ctx)
+	}
+	g.stop(ctx)
+	d.end()
+	return errors.Join(err, d.journal.Close())
+}
+
+// digestOf is the SHA-256 of the files of a configuration, in order.
+func digestOf(c *config.Config) string {
+	sum := sha256.New()
+	files := []string{c.File}
+	for _, m := range c.Meshes {
+		files = append(files, m.File)
+	}
+	for _, f := range files {
+		b, err := rules.ReadFile(f)
+		if err != nil {
+			b = []byte(err.Error()) // it was read a moment ago; the record is for people
+		}
+		_, _ = fmt.Fprintf(sum, "%s %d\n", f, len(b))
+		_, _ = sum.Write(b)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}

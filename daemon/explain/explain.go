@@ -1,0 +1,232 @@
+// Package explain tells what one cycle saw, decided and did, and what came of it.
+// It reads the journal and nothing else, so that it works while the daemon runs and
+// when it does not.
+package explain
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
+)
+
+// Explanation is one cycle of one mesh.
+type Explanation struct {
+	Mesh    string           `json:"mesh"`
+	At      time.Time        `json:"at"`
+	Seq     uint64           `json:"seq"` // of the intent in the journal
+	Intent  journal.Intent   `json:"intent"`
+	Outcome *journal.Outcome `json:"outcome"` // null: there is none yet
+}
+
+// Cycle finds a cycle in the journal. An empty mesh means the only one, or the last
+// that had a cycle; cycle 0 means the last.
+func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
+	var outcomes []journal.Record // newer than the intent
+	found, err := journal.Last(dir, 1, func(r journal.Record) bool {
+		if mesh != "" && r.Mesh != mesh {
+			return false
+		}
+		switch r.Kind {
+		case journal.KindOutcome:
+			outcomes = append(outcomes, r)
+			return false
+		case journal.KindIntent:
+			var i struct {
+				Cycle uint64 `json:"cycle"`
+			}
+			return r.Decode(&i) == nil && (cycle == 0 || i.Cycle == cycle)
+		}
+		return false
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, notFound(dir, mesh, cycle)
+	}
+	out := &Explanation{Mesh: found[0].Mesh, At: found[0].At, Seq: found[0].Seq}
+	if err := found[0].Decode(&out.Intent); err != nil {
+		return nil, err
+	}
+	for _, r := range outcomes {
+		var o journal.Outcome
+		if r.Mesh == out.Mesh && r.Decode(&o) == nil && o.Cycle == out.Intent.Cycle {
+			out.Outcome = &o
+		}
+	}
+	return out, nil
+}
+
+func notFound(dir, mesh string, cycle uint64) error {
+	what := "a cycle"
+	if cycle > 0 {
+		what = fmt.Sprintf("cycle %d", cycle)
+	}
+	if mesh != "" {
+		what += " of mesh " + mesh
+	}
+	return fmt.Errorf("explain: %s is not in the journal %s; `windvane status` names the meshes and their last cycles", what, dir)
+}
+
+// WriteText writes the explanation for a person.
+func (e *Explanation) WriteText(w io.Writer) error {
+	var b strings.Builder
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
+	i := e.Intent
+	p("mesh %s, cycle %d, %s, authority %s", e.Mesh, i.Cycle, e.At.Format(time.RFC3339), i.Authority)
+	p("\nwhat was seen")
+	for _, s := range i.State {
+		p("  %-16s %-12s %s", s.Service, s.Name, signalText(s))
+	}
+	p("\nwhat was decided")
+	e.decision(p)
+	p("\nwhat the guard did")
+	e.guard(p)
+	p("\nwhat was done")
+	e.done(p)
+	p("\nwhat came of it")
+	e.outcome(p)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func signalText(s policy.Signal) string {
+	v, ok := s.Get()
+	switch {
+	case !ok:
+		return s.Status.String()
+	case s.Role == policy.RoleLatency:
+		return fmt.Sprintf("%.4g ms", 1000*v)
+	case s.Role == policy.RoleOffered || s.Role == policy.RoleCarried:
+		return fmt.Sprintf("%.4g requests/s", v)
+	}
+	return fmt.Sprintf("%.4g", v)
+}
+
+func (e *Explanation) decision(p func(string, ...any)) {
+	i := e.Intent
+	if i.FallbackReason != "" {
+		p("  the active policy did not decide: %s", strings.Replace(i.FallbackReason, loop.FallbackNoActive, "the rules file declares none", 1))
+	}
+	if i.Decision == nil {
+		p("  nothing: %s", holdText(i.Hold))
+		return
+	}
+	p("  policy %s (%s): %s", i.Policy, i.PolicyRole, i.Decision.Reason)
+	for _, s := range i.Services {
+		for _, o := range s.Objectives {
+			e.expectation(p, s.Name, o)
+		}
+	}
+	for _, a := range i.Decision.Alternatives {
+		p("  considered: score %.4g, %s", a.Score, a.Reason)
+	}
+}
+
+func (e *Explanation) expectation(p func(string, ...any), service string, o policy.Objective) {
+	for _, x := range e.Intent.Decision.Expected {
+		if x.Service != service || x.Signal != o.Signal {
+			continue
+		}
+		support := ""
+		if !x.Supported {
+			support = "; outside the data behind the model, nothing is promised"
+		}
+		p("  %s of %s: %.4g ms expected, %.4g ms with the margin of %+.1f %%, bound %.4g ms%s",
+			x.Signal, service, 1000*x.Value, 1000*x.Value*(1+o.Margin), 100*o.Margin, 1000*o.Bound, support)
+	}
+}
+
+func (e *Explanation) guard(p func(string, ...any)) {
+	i := e.Intent
+	for _, d := range i.Edits {
+		p("  %s from %.4g to %.4g: %s", d.KnobID, d.From, d.To, guard.Reason(d.Reason).Sentence())
+	}
+	switch {
+	case i.Hold != "" && i.Decision != nil && !i.Decision.Abstain:
+		p("  refused: %s", holdText(i.Hold))
+	case len(i.Edits) == 0:
+		p("  nothing")
+	}
+}
+
+func (e *Explanation) done(p func(string, ...any)) {
+	i := e.Intent
+	switch {
+	case i.Hold != "":
+		p("  hold: %s", holdText(i.Hold))
+	case len(i.Plan) == 0:
+		p("  nothing was to be changed")
+	case !i.Act:
+		p("  nothing: authority %s; the plan was", i.Authority)
+	}
+	for _, c := range i.Plan {
+		p("  %s from %.4g to %.4g", c.KnobID, c.From, c.To)
+	}
+}
+
+func (e *Explanation) outcome(p func(string, ...any)) {
+	o := e.Outcome
+	if o == nil {
+		p("  not known yet: the next cycle, or the next start of windvane, will tell")
+		return
+	}
+	p("  %s", resultText(o.Result))
+	if o.Error != "" {
+		p("  %s", o.Error)
+	}
+	for _, x := range o.Errors {
+		value := signalText(o.State.Find(x.Service, x.Signal))
+		switch {
+		case !x.Known:
+			p("  %s of %s: not measured (%s): neither success nor failure", x.Signal, x.Service, value)
+		case x.Error > 0:
+			p("  %s of %s: %s, broken%s", x.Signal, x.Service, value, countedText(x.Counted))
+		default:
+			p("  %s of %s: %s, kept%s", x.Signal, x.Service, value, countedText(x.Counted))
+		}
+	}
+}
+
+func countedText(counted bool) string {
+	if counted {
+		return ""
+	}
+	return " (not the policy's doing: its margin does not move)"
+}
+
+func resultText(result string) string {
+	switch result {
+	case journal.ResultConverged:
+		return "the settings are in force"
+	case journal.ResultFailed:
+		return "the settings could not be written, or only in part"
+	case journal.ResultDrifted:
+		return "written, and changed by somebody else since"
+	case journal.ResultNotApplied:
+		return "nothing was written"
+	case journal.ResultUnknown:
+		return "what is in force is not known"
+	}
+	return result
+}
+
+func holdText(reason string) string {
+	switch reason {
+	case loop.HoldNoLive:
+		return "the settings in force could not be read"
+	case loop.HoldNoDecision:
+		return "neither the active nor the fallback policy answered"
+	case loop.HoldAbstained:
+		return "the policy has no opinion"
+	case loop.HoldJournal:
+		return "the intent could not be recorded, and without it on disk nothing is done"
+	}
+	return guard.Reason(reason).Sentence()
+}

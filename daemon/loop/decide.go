@@ -1,0 +1,113 @@
+package loop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
+)
+
+// Why a cycle changes nothing, beside the guard's own reasons.
+const (
+	HoldNoLive     = "no_live"     // the settings in force could not be read
+	HoldNoDecision = "no_decision" // neither the active nor the fallback policy answered
+	HoldAbstained  = "abstained"   // the policy has no opinion
+	HoldJournal    = "journal"     // the intent could not be recorded
+)
+
+// Why the fallback policy decided.
+const (
+	FallbackNoActive = "no_active" // the rules file declares no active policy
+	FallbackFailed   = "failed"    // the active policy did not answer, or not usably
+)
+
+// decide asks the policies, lets the guard limit the answer, and fills the intent.
+func (l *Loop) decide(ctx context.Context, at time.Time, r *Report) {
+	intent := &r.Intent
+	o := policy.Observation{
+		Mesh: l.o.Mesh.Name, At: at, State: intent.State, Live: intent.Live,
+		Knobs: l.knobs, Limits: l.limits, Services: intent.Services,
+	}
+	decision, err := l.ask(ctx, o, intent)
+	r.fail(err)
+	if intent.PolicyRole == journal.RoleNone {
+		intent.Hold = HoldNoDecision
+		return
+	}
+	intent.Decision = &decision
+	if intent.PolicyRole == journal.RoleActive {
+		l.control = l.control.Compare(l.params, intent.State, decision.ExpectedLive)
+	}
+	if decision.Abstain {
+		intent.Hold = HoldAbstained
+		return
+	}
+	result := guard.Check(o, decision.Action)
+	for _, e := range result.Edits {
+		intent.Edits = append(intent.Edits, journal.Edit{Reason: string(e.Reason), KnobID: e.KnobID, From: e.From, To: e.To})
+	}
+	intent.Hold, r.Guard = string(result.Refused), result.Detail
+	intent.Guarded = result.Action
+	intent.Plan = policy.Diff(intent.Live, result.Action, planTolerance)
+	intent.Act = len(intent.Plan) > 0 && intent.Authority == "act"
+}
+
+// planTolerance is half of the smallest change of a weight that Istio can tell.
+const planTolerance = .005
+
+// ask asks the active policy, and in the same cycle the fallback if there is no
+// usable answer. The error says why the active policy, or both, did not decide.
+func (l *Loop) ask(ctx context.Context, o policy.Observation, intent *journal.Intent) (policy.Decision, error) {
+	intent.FallbackReason = FallbackNoActive
+	var failure error
+	if l.o.Active != nil {
+		d, err := l.o.Active.Policy.Decide(ctx, o)
+		if err == nil {
+			intent.Policy, intent.PolicyRole, intent.FallbackReason = l.o.Active.Name, journal.RoleActive, ""
+			return d, nil
+		}
+		failure = fmt.Errorf("policy %s: %w", l.o.Active.Name, err)
+		intent.FallbackReason = FallbackFailed + ": " + err.Error()
+	}
+	d, err := l.o.Fallback.Policy.Decide(ctx, o)
+	if err != nil {
+		return policy.Decision{}, errors.Join(failure, fmt.Errorf("fallback policy %s: %w", l.o.Fallback.Name, err))
+	}
+	intent.Policy, intent.PolicyRole = l.o.Fallback.Name, journal.RoleFallback
+	return d, failure
+}
+
+// record writes the intent. Without it on disk nothing is done.
+func (l *Loop) record(at time.Time, r *Report) {
+	intent := &r.Intent
+	control, err := json.Marshal(l.control)
+	if err == nil {
+		intent.Control = control
+		_, err = l.o.Journal.Append(at, l.o.Mesh.Name, journal.KindIntent, intent, intent.Act)
+	}
+	if err != nil {
+		r.fail(fmt.Errorf("record the intent: %w", err))
+		intent.Hold, intent.Act = HoldJournal, false
+		l.open = nil // nothing is on disk that an outcome could close
+		return
+	}
+	l.open, l.own, l.applied = intent, true, nil
+}
+
+// actuate applies the intent if it is to be.
+func (l *Loop) actuate(ctx context.Context, r *Report) {
+	if !r.Intent.Act {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	defer cancel()
+	if err := l.o.Actuator.Apply(ctx, r.Intent.Guarded); err != nil {
+		l.applied = fmt.Errorf("apply: %w", err)
+		r.fail(l.applied)
+	}
+}

@@ -1,0 +1,194 @@
+package loop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/observe"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/margin"
+)
+
+// Observer measures all signals of the mesh at one instant.
+type Observer interface {
+	Observe(ctx context.Context, at time.Time) observe.Observation
+}
+
+// Actuator reads and writes the settings of the mesh.
+type Actuator interface {
+	Live(ctx context.Context) (policy.Action, error)
+	Apply(ctx context.Context, want policy.Action) error
+}
+
+// Journal keeps records; a durable one is on disk when Append returns.
+type Journal interface {
+	Append(at time.Time, mesh, kind string, body any, durable bool) (uint64, error)
+}
+
+// Decider is a policy with the name that the rules file gives it.
+type Decider struct {
+	Name   string
+	Policy policy.Policy // which keeps its own deadline
+}
+
+// Options are what a Loop is made of.
+type Options struct {
+	Mesh     *rules.Mesh
+	Observer Observer
+	Actuator Actuator
+	Journal  Journal
+	Active   *Decider      // nil: the fallback decides, and nothing is counted
+	Fallback Decider       // in-process: it has to answer when a plugin does not
+	Timeout  time.Duration // of reading and of writing the settings, each
+	Logger   *slog.Logger
+
+	// Initial gives an objective's first margin and spread, as the active policy's
+	// artefact has them.
+	Initial func(service, signal string) (margin, spread float64)
+	Resume  Resume
+}
+
+// Resume is what an earlier run, or the loop before a reload, left. The zero value: nothing.
+type Resume struct {
+	Control margin.Control
+	Cycle   uint64          // of the last cycle
+	Open    *journal.Intent // the last intent, if it has no outcome yet
+	Own     bool            // Open was made by this process, and written if it was to be
+	applied error           // of Open
+	seen    map[signalKey]time.Time
+}
+
+type signalKey struct{ service, name string }
+
+// Loop runs the cycles of one mesh, one at a time. It is not safe for concurrent use.
+type Loop struct {
+	o        Options
+	params   margin.Params
+	knobs    []policy.Knob
+	limits   policy.Limits
+	services []policy.Service
+
+	control margin.Control
+	cycle   uint64
+	open    *journal.Intent
+	own     bool
+	applied error // why open could not be applied
+	seen    map[signalKey]time.Time
+}
+
+// New returns a loop that has not run.
+func New(o Options) (*Loop, error) {
+	switch {
+	case o.Mesh == nil || o.Observer == nil || o.Actuator == nil || o.Journal == nil || o.Logger == nil || o.Initial == nil:
+		return nil, errors.New("loop: an option is missing")
+	case o.Fallback.Policy == nil:
+		return nil, errors.New("loop: no fallback policy")
+	}
+	l := &Loop{
+		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
+		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
+	}
+	if l.seen == nil {
+		l.seen = map[signalKey]time.Time{}
+	}
+	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
+	return l, nil
+}
+
+// Resume returns what the next loop of the mesh goes on from.
+func (l *Loop) Resume() Resume {
+	return Resume{Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen}
+}
+
+// ResumeFrom returns what the newest intent of a mesh in a journal left.
+// closed says whether the journal has its outcome.
+func ResumeFrom(intent journal.Intent, closed bool) (Resume, error) {
+	r := Resume{Cycle: intent.Cycle}
+	if len(intent.Control) > 0 {
+		if err := json.Unmarshal(intent.Control, &r.Control); err != nil {
+			return Resume{}, fmt.Errorf("control state in the journal's intent of cycle %d: %w", intent.Cycle, err)
+		}
+	}
+	if !closed {
+		r.Open = &intent
+	}
+	return r, nil
+}
+
+// Report is what one cycle found and did.
+type Report struct {
+	Mesh     string
+	At       time.Time
+	Outcome  *journal.Outcome // of the cycle before; nil: there was none open
+	Intent   journal.Intent
+	Problems []observe.Problem // why signals are not valid
+	Guard    string            // detail of the guard's refusal
+	Err      error             // what failed in this cycle, joined; nil: nothing did
+	Control  margin.Control    // after the cycle
+}
+
+// Cycle runs one cycle at the given time. It does not fail: what could not be done
+// is in the report, and led to a hold.
+func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
+	l.cycle++
+	r := Report{Mesh: l.o.Mesh.Name, At: at}
+	seen := l.o.Observer.Observe(ctx, at)
+	r.Problems = seen.Problems
+	state := l.renew(seen.State)
+	live, err := l.live(ctx)
+	r.fail(err)
+
+	r.Outcome = l.verify(at, state, live, &r)
+
+	intent := &r.Intent
+	*intent = journal.Intent{
+		Cycle: l.cycle, Authority: string(l.o.Mesh.Guard.Authority), PolicyRole: journal.RoleNone, State: state, Live: live,
+		Services: l.control.Hand(l.services), Limits: l.limits, Knobs: l.knobs, Guarded: live,
+	}
+	if live == nil {
+		intent.Hold = HoldNoLive
+	} else {
+		l.decide(ctx, at, &r)
+	}
+	l.record(at, &r)
+	l.actuate(ctx, &r)
+	r.Control = l.control
+	return r
+}
+
+func (l *Loop) live(ctx context.Context) (policy.Action, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	defer cancel()
+	live, err := l.o.Actuator.Live(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings in force: %w", err)
+	}
+	return live, nil
+}
+
+// renew marks signals that have no newer sample than in the cycle before as stale:
+// a cycle without new samples is not an interval.
+func (l *Loop) renew(state policy.State) policy.State {
+	for i, s := range state {
+		if s.Status != policy.Valid {
+			continue
+		}
+		key := signalKey{s.Service, s.Name}
+		if !s.At.After(l.seen[key]) {
+			state[i].Status, state[i].Value = policy.Stale, 0
+			continue
+		}
+		l.seen[key] = s.At
+	}
+	return state
+}
+
+func (r *Report) fail(err error) {
+	r.Err = errors.Join(r.Err, err)
+}

@@ -1,0 +1,89 @@
+package loop
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/margin"
+)
+
+// convergedTolerance is more than rounding to whole percents can move a weight, and
+// less than a change by one percent and another rounding.
+const convergedTolerance = .01 - 1e-9
+
+// verify closes the intent of the cycle before: what is in force now, and what the
+// interval in between measured. It moves the control state.
+func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *Report) *journal.Outcome {
+	counted := l.counts(live)
+	control, measured := l.control.Measure(l.params, l.services, state, counted)
+	l.control = control
+	if l.open == nil {
+		return nil
+	}
+	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured)}
+	out.Result = l.result(live)
+	if l.applied != nil {
+		out.Error = l.applied.Error()
+	}
+	l.open = nil
+	// Not durable: the next intent that acts takes it to the disk, and an intent
+	// without an outcome is resolved from what is in force.
+	if _, err := l.o.Journal.Append(at, l.o.Mesh.Name, journal.KindOutcome, out, false); err != nil {
+		r.fail(fmt.Errorf("record the outcome: %w", err))
+	}
+	return out
+}
+
+// counts reports whether the interval since the open intent moves the debt: the
+// settings in force were the active policy's own choice, made with the authority to
+// act, neither edited by the guard nor changed by anybody else. No other interval
+// does (no windup).
+func (l *Loop) counts(live policy.Action) bool {
+	i := l.open
+	return i != nil && l.own && live != nil &&
+		i.PolicyRole == journal.RoleActive && i.Authority == "act" && i.Hold == "" && len(i.Edits) == 0 &&
+		live.Equal(i.Guarded, convergedTolerance)
+}
+
+// result says what became of the open intent, by the settings in force.
+func (l *Loop) result(live policy.Action) string {
+	i := l.open
+	switch {
+	case !i.Act:
+		return journal.ResultNotApplied
+	case live == nil && l.applied != nil:
+		return journal.ResultFailed
+	case live == nil:
+		return journal.ResultUnknown
+	case live.Equal(i.Guarded, convergedTolerance):
+		return journal.ResultConverged // also when the answer to the write was lost
+	case l.applied != nil:
+		return journal.ResultFailed
+	case !l.own && live.Equal(i.Live, convergedTolerance):
+		return journal.ResultNotApplied // the daemon ended before it wrote
+	case !l.own:
+		return journal.ResultUnknown
+	default:
+		return journal.ResultDrifted
+	}
+}
+
+// errors turns what was measured into the journal's form, with what was expected of
+// the open intent's action.
+func (l *Loop) errors(measured []margin.Measured) []journal.ObjectiveError {
+	var out []journal.ObjectiveError
+	for _, m := range measured {
+		e := journal.ObjectiveError{Service: m.Service, Signal: m.Signal, Error: m.Error, Known: m.Known, Counted: m.Counted}
+		if d := l.open.Decision; d != nil {
+			for _, p := range d.Expected {
+				if p.Service == m.Service && p.Signal == m.Signal {
+					e.Expected = p.Value
+				}
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/windvane/windvane/daemon/actuate"
+	"github.com/windvane/windvane/daemon/actuate/dryrun"
+	"github.com/windvane/windvane/daemon/actuate/istio"
+	"github.com/windvane/windvane/daemon/actuate/kube"
+	"github.com/windvane/windvane/daemon/config"
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/daemon/observe"
+	"github.com/windvane/windvane/rules"
+)
+
+// mesh is all that runs for one rules file.
+type mesh struct {
+	rules    *rules.Mesh
+	options  loop.Options // without what an earlier loop leaves
+	policies *policies
+	loop     *loop.Loop // nil until start; used by one goroutine at a time
+	last     atomic.Pointer[loop.Report]
+}
+
+// newMesh builds a mesh; nothing is started and nothing is asked yet.
+func (d *Daemon) newMesh(c *config.Config, m *rules.Mesh, source prometheusClient, cluster kubernetesClient) (*mesh, error) {
+	observer, err := newObserver(c, m, source)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.File, err)
+	}
+	actuator, err := newActuator(m, cluster)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.File, err)
+	}
+	p, err := d.newPolicies(c, m)
+	if err != nil {
+		return nil, err
+	}
+	timeout := c.Kubernetes.Timeout
+	if timeout == 0 {
+		timeout = m.Interval / 5
+	}
+	return &mesh{rules: m, policies: p, options: loop.Options{
+		Mesh: m, Observer: observer, Actuator: actuator, Journal: d.journal,
+		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
+	}}, nil
+}
+
+func newObserver(c *config.Config, m *rules.Mesh, source prometheusClient) (*observe.Observer, error) {
+	declared, _ := c.Source(m.Prometheus) // config.Load has checked that it is there
+	o := observe.Options{
+		API: source.api, By: m.Signals.By, Offset: declared.QueryOffset, Timeout: declared.Timeout,
+		// A rule may be evaluated just before the scrape that it should have seen.
+		Freshness: 2 * m.Interval,
+	}
+	if o.Timeout == 0 {
+		o.Timeout = m.Interval * 2 / 5
+	}
+	for _, s := range m.Services {
+		o.Services = append(o.Services, s.Name)
+	}
+	for _, q := range m.Queries() {
+		o.Queries = append(o.Queries, observe.Query{Name: q.Name, Service: q.Service, Role: q.Role, Expr: q.Expr, Selectors: q.Selectors()})
+	}
+	return observe.New(o)
+}
+
+// newActuator chooses, once, whether anything can be written: below authority act
+// the actuator that the loop gets cannot.
+func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error) {
+	var o istio.Options
+	for _, s := range m.Services {
+		for _, r := range s.Routes {
+			o.Routes = append(o.Routes, istio.Route{Service: s.Name, VirtualService: r.VirtualService, HTTP: r.HTTP, Destinations: r.Destinations})
+		}
+		if s.Blocking != nil {
+			o.Blocking = append(o.Blocking, istio.Blocking{Service: s.Name, Status: s.Blocking.Status})
+		}
+	}
+	o.Client = istio.NewClient(cluster.rest)
+	routes, err := istio.New(o)
+	if err != nil {
+		return nil, err
+	}
+	var deployments []string
+	for _, w := range m.Workloads {
+		deployments = append(deployments, w.Deployment)
+	}
+	replicas, err := kube.New(kube.Options{Client: kube.NewClient(cluster.rest), Deployments: deployments})
+	if err != nil {
+		return nil, err
+	}
+	group := actuate.Group{routes, replicas}
+	if m.Guard.Authority != rules.AuthorityAct {
+		return dryrun.New(group), nil
+	}
+	return group, nil
+}
+
+// resume reads what the journal has of a mesh.
+func resume(dir, name string) (loop.Resume, error) {
+	last, err := journal.Last(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindIntent })
+	if err != nil || len(last) == 0 {
+		return loop.Resume{}, err
+	}
+	var intent journal.Intent
+	if err := last[0].Decode(&intent); err != nil {
+		return loop.Resume{}, err
+	}
+	closed, err := journal.Last(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindOutcome })
+	if err != nil {
+		return loop.Resume{}, err
+	}
+	return loop.ResumeFrom(intent, len(closed) > 0 && closed[0].Seq > last[0].Seq)
+}
+
+// run has a cycle whenever the clock says so, until it or the context ends. A cycle
+// that has begun is completed; hard ends it all the same. It reports whether the
+// clock came to its end.
+func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
+	logger := m.options.Logger
+	for {
+		at, err := d.o.Clock.Next(ctx, m.rules.Name, m.rules.Interval)
+		if err != nil {
+			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+				logger.Error("the clock failed; the mesh has no more cycles", "err", err)
+			}
+			return errors.Is(err, io.EOF)
+		}
+		start := time.Now()
+		report := m.loop.Cycle(hard, at)
+		d.metrics.cycle(report, m.rules.Interval, time.Since(start))
+		if report.Err != nil {
+			logger.Warn("something failed in the cycle", "cycle", report.Intent.Cycle, "hold", report.Intent.Hold, "err", report.Err)
+		}
+		m.last.Store(&report)
+		if d.o.Watch != nil {
+			d.o.Watch(report)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+
+	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/rules/margin"
+)
+
+// metrics are windvane's own. Label values come from the configuration, never from data.
+type metrics struct {
+	reloadOK, reloadAt prometheus.Gauge
+
+	cycles     *prometheus.CounterVec   // mesh, outcome
+	seconds    *prometheus.HistogramVec // mesh
+	last       *prometheus.GaugeVec     // mesh
+	interval   *prometheus.GaugeVec     // mesh
+	authority  *prometheus.GaugeVec     // mesh, authority
+	decisions  *prometheus.CounterVec   // mesh, policy, outcome
+	fallbacks  *prometheus.CounterVec   // mesh
+	edits      *prometheus.CounterVec   // mesh, reason
+	problems   *prometheus.CounterVec   // mesh, kind
+	results    *prometheus.CounterVec   // mesh, outcome
+	intervals  *prometheus.CounterVec   // mesh, service, signal
+	violations *prometheus.CounterVec   // mesh, service, signal
+	budget     *prometheus.GaugeVec     // mesh, service, signal
+	margin     *prometheus.GaugeVec     // mesh, service, signal
+	debt       *prometheus.GaugeVec     // mesh, service, signal
+}
+
+func newMetrics(r *prometheus.Registry) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		r.MustRegister(v)
+		return v
+	}
+	m := &metrics{
+		reloadOK:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "windvane_config_last_reload_successful", Help: "Whether the last reload of the configuration succeeded."}),
+		reloadAt:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "windvane_config_last_reload_success_timestamp_seconds", Help: "When the configuration in force was loaded."}),
+		cycles:     counter("windvane_loop_iterations_total", "Cycles by what came of them: a hold, a plan applied, a plan not applied, nothing to change.", "mesh", "outcome"),
+		last:       gauge("windvane_loop_last_timestamp_seconds", "Time of the last cycle.", "mesh"),
+		interval:   gauge("windvane_loop_interval_seconds", "Configured interval between cycles.", "mesh"),
+		authority:  gauge("windvane_authority", "1 for the authority in force.", "mesh", "authority"),
+		decisions:  counter("windvane_decisions_total", "Decisions by the role of the policy that made them.", "mesh", "policy", "role"),
+		fallbacks:  counter("windvane_policy_fallbacks_total", "Cycles that the fallback policy decided.", "mesh"),
+		edits:      counter("windvane_guard_edits_total", "Changes that the guard made to decisions.", "mesh", "reason"),
+		problems:   counter("windvane_signal_problems_total", "Signals that could not be used.", "mesh", "kind"),
+		results:    counter("windvane_actuations_total", "Plans by what became of them.", "mesh", "outcome"),
+		intervals:  counter("windvane_slo_intervals_total", "Intervals in which an objective was measured.", "mesh", "service", "signal"),
+		violations: counter("windvane_slo_violations_total", "Sum of the errors of an objective over those intervals.", "mesh", "service", "signal"),
+		budget:     gauge("windvane_slo_error_budget_ratio", "Allowed share of bad intervals.", "mesh", "service", "signal"),
+		margin:     gauge("windvane_slo_margin_ratio", "Margin on the prediction of an objective's signal.", "mesh", "service", "signal"),
+		debt:       gauge("windvane_slo_debt_intervals", "Debt against the error budget, in bad intervals.", "mesh", "service", "signal"),
+	}
+	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "windvane_loop_duration_seconds", Help: "How long a cycle took.",
+		Buckets:                        []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		NativeHistogramBucketFactor:    1.1,
+		NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+	}, []string{"mesh"})
+	r.MustRegister(m.reloadOK, m.reloadAt, m.seconds, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), versioncollector.NewCollector("windvane"))
+	return m
+}
+
+func (m *metrics) reloaded(err error, at time.Time) {
+	if err != nil {
+		m.reloadOK.Set(0)
+		return
+	}
+	m.reloadOK.Set(1)
+	m.reloadAt.Set(float64(at.UnixNano()) / 1e9)
+}
+
+// forget drops the gauges of meshes and services that a reload may have removed.
+func (m *metrics) forget() {
+	for _, g := range []*prometheus.GaugeVec{m.last, m.interval, m.authority, m.budget, m.margin, m.debt} {
+		g.Reset()
+	}
+}
+
+func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
+	i := r.Intent
+	m.cycles.WithLabelValues(r.Mesh, outcomeOf(r)).Inc()
+	m.seconds.WithLabelValues(r.Mesh).Observe(took.Seconds())
+	m.last.WithLabelValues(r.Mesh).Set(float64(r.At.UnixMilli()) / 1000)
+	m.interval.WithLabelValues(r.Mesh).Set(interval.Seconds())
+	for _, a := range []string{"observe", "approve", "act"} {
+		v := 0.0
+		if a == i.Authority {
+			v = 1
+		}
+		m.authority.WithLabelValues(r.Mesh, a).Set(v)
+	}
+	if i.Policy != "" {
+		m.decisions.WithLabelValues(r.Mesh, i.Policy, i.PolicyRole).Inc()
+	}
+	if i.PolicyRole == "fallback" {
+		m.fallbacks.WithLabelValues(r.Mesh).Inc()
+	}
+	for _, e := range i.Edits {
+		m.edits.WithLabelValues(r.Mesh, e.Reason).Inc()
+	}
+	for _, p := range r.Problems {
+		m.problems.WithLabelValues(r.Mesh, string(p.Kind)).Inc()
+	}
+	m.objectives(r)
+}
+
+func (m *metrics) objectives(r loop.Report) {
+	for _, s := range r.Intent.Services {
+		for _, o := range s.Objectives {
+			m.budget.WithLabelValues(r.Mesh, s.Name, o.Signal).Set(o.Budget)
+		}
+	}
+	for _, e := range r.Control {
+		m.state(r.Mesh, e)
+	}
+	if r.Outcome == nil {
+		return
+	}
+	m.results.WithLabelValues(r.Mesh, r.Outcome.Result).Inc()
+	for _, e := range r.Outcome.Errors {
+		if e.Known {
+			m.intervals.WithLabelValues(r.Mesh, e.Service, e.Signal).Inc()
+			m.violations.WithLabelValues(r.Mesh, e.Service, e.Signal).Add(e.Error)
+		}
+	}
+}
+
+func (m *metrics) state(mesh string, e margin.Entry) {
+	m.margin.WithLabelValues(mesh, e.Service, e.Signal).Set(e.Margin)
+	m.debt.WithLabelValues(mesh, e.Service, e.Signal).Set(e.Debt)
+}
+
+// outcomeOf is what came of a cycle, in a word.
+func outcomeOf(r loop.Report) string {
+	switch {
+	case r.Intent.Hold != "":
+		return "hold"
+	case r.Intent.Act:
+		return "applied"
+	case len(r.Intent.Plan) > 0:
+		return "planned"
+	}
+	return "unchanged"
+}
