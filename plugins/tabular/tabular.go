@@ -13,17 +13,17 @@ import (
 	"math"
 
 	"github.com/windvane/windvane/plugins/policy"
-	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/sim/model"
 )
 
-// hysteresis keeps the live action unless the gain exceeds this share of the value of all offered load.
-const hysteresis = .01
-
 // Policy is the tabular policy. Configure it before Decide.
 type Policy struct {
-	table *model.Table
-	grid  []policy.Action
+	table    *model.Table
+	grid     []policy.Action
+	blocking []int     // by service: the position of its blocking among the knobs, or -1
+	admitted []float64 // [action][service]: share of the offered load that is not blocked
+
+	scratch choice // the buffers of one decision; nothing in them outlives it
 }
 
 var _ policy.Policy = (*Policy)(nil)
@@ -36,7 +36,8 @@ func (p *Policy) Describe(context.Context) (policy.Description, error) {
 	return policy.Description{Name: "tabular", Version: "1", Artefact: true}, nil
 }
 
-// Configure reads the table. It is an error if the artefact is not one, or is damaged.
+// Configure reads the table. It is an error if the artefact is not one, or is
+// damaged; the policy then stays as it was.
 func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 	t, err := model.DecodeTable(c.Artefact)
 	if err != nil {
@@ -46,200 +47,76 @@ func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 	if err != nil {
 		return err
 	}
-	p.table, p.grid = t, grid
+	n := len(t.Services)
+	next := Policy{table: t, grid: grid, blocking: make([]int, n), admitted: make([]float64, 0, n*len(grid))}
+	for s, name := range t.Services {
+		next.blocking[s] = -1
+		for i, k := range t.Knobs {
+			if k.Kind == policy.Blocking && k.Service == name {
+				next.blocking[s] = i
+			}
+		}
+	}
+	for _, a := range grid {
+		for _, i := range next.blocking {
+			share := 1.0
+			if i >= 0 {
+				share -= a[i].Value
+			}
+			next.admitted = append(next.admitted, share)
+		}
+	}
+	next.scratch = choice{
+		offered: make([]float64, n), worth: make([]float64, n), live: make([]float64, n),
+		latency: make([]float64, n), factor: make([][]float64, n),
+	}
+	*p = next
 	return nil
 }
 
-// Decide takes the best admissible action of the grid.
+// Decide takes the best admissible action of the grid. Beyond the loads of the data
+// it plans with the nearest load that they have, blocks no service less than it is
+// blocked now, and says that its predictions are not supported.
 func (p *Policy) Decide(_ context.Context, o policy.Observation) (policy.Decision, error) {
 	if p.table == nil {
 		return policy.Decision{}, errors.New("tabular: not configured; it needs a trained artefact")
 	}
-	offered, err := p.offered(o)
-	if err != nil {
+	c := &p.scratch
+	c.policy, c.o = p, o
+	if err := c.prepare(); err != nil {
 		return policy.Decision{}, err
-	}
-	corners, inside := p.table.Corners(offered, len(p.grid))
-	c := choice{policy: p, o: o, offered: offered, corners: corners, latency: make([]float64, len(p.table.Services))}
-	if !inside {
-		return c.unsupported(), nil
 	}
 	return c.best(), nil
 }
 
-// offered returns the loads in the order of the table; it is an error if one is not known.
-func (p *Policy) offered(o policy.Observation) ([]float64, error) {
-	if len(o.Knobs) != len(p.table.Knobs) || len(o.Services) != len(p.table.Services) {
-		return nil, fmt.Errorf("tabular: the table is for %d knobs and %d services, the mesh has %d and %d; train it again",
-			len(p.table.Knobs), len(p.table.Services), len(o.Knobs), len(o.Services))
+// prepare checks that the observation fits the table, and fills the buffers.
+func (c *choice) prepare() error {
+	t, o := c.policy.table, &c.o
+	if len(o.Knobs) != len(t.Knobs) || len(o.Services) != len(t.Services) || len(o.Live) != len(t.Knobs) {
+		return fmt.Errorf("tabular: the table is for %d knobs and %d services, the mesh has %d (%d of them live) and %d; train it again",
+			len(t.Knobs), len(t.Services), len(o.Knobs), len(o.Live), len(o.Services))
 	}
-	for i, k := range p.table.Knobs {
-		if o.Knobs[i].KnobID != k.KnobID {
-			return nil, fmt.Errorf("tabular: the table is for %s, the mesh has %s; train it again", k.KnobID, o.Knobs[i].KnobID)
+	for i, k := range t.Knobs {
+		if o.Knobs[i].KnobID != k.KnobID || o.Live[i].KnobID != k.KnobID {
+			return fmt.Errorf("tabular: the table is for %s, the mesh has %s, live %s; train it again", k.KnobID, o.Knobs[i].KnobID, o.Live[i].KnobID)
 		}
 	}
-	out := make([]float64, len(o.Services))
 	for i, s := range o.Services {
-		if s.Name != p.table.Services[i] {
-			return nil, fmt.Errorf("tabular: the table is for service %s, the mesh has %s; train it again", p.table.Services[i], s.Name)
+		if s.Name != t.Services[i] {
+			return fmt.Errorf("tabular: the table is for service %s, the mesh has %s; train it again", t.Services[i], s.Name)
 		}
 		v, ok := o.State.Role(s.Name, policy.RoleOffered).Get()
 		if !ok || v < 0 || math.IsInf(v, 0) || math.IsNaN(v) {
-			return nil, fmt.Errorf("tabular: the offered load of %s is not known", s.Name)
+			return fmt.Errorf("tabular: the offered load of %s is not known", s.Name)
 		}
-		out[i] = v
-	}
-	return out, nil
-}
-
-// choice is one decision in the making.
-type choice struct {
-	policy  *Policy
-	o       policy.Observation
-	offered []float64
-	corners []model.Corner
-	latency []float64 // by service, of the action looked at last
-}
-
-// value is the worth of the nominal carried load of an action, less the costs.
-func (c *choice) value(a policy.Action) float64 {
-	v := 0.0
-	for i, s := range c.o.Services {
-		b, _ := a.Get(policy.KnobID{Kind: policy.Blocking, Target: s.Name})
-		v += s.Value * c.offered[i] * (1 - b)
-	}
-	for i, k := range c.o.Knobs {
-		v -= k.Cost * a[i].Value
-	}
-	return v
-}
-
-// excess is the largest ratio of a prediction under its margin to its bound; at
-// most 1 means that every objective is expected to be met.
-func (c *choice) excess(action int) float64 {
-	c.policy.table.Predict(c.latency, c.corners, action)
-	worst := 0.0
-	for i, s := range c.o.Services {
+		c.offered[i], c.worth[i] = v, s.Value*v
+		c.factor[i] = c.factor[i][:0]
 		for _, obj := range s.Objectives {
-			if obj.Kind != policy.LatencyObjective || obj.Signal != c.policy.table.Signals[i] {
-				continue
-			}
-			under := c.latency[i] * math.Exp(obj.Correction) * (1 + obj.Residual) * (1 + obj.Margin)
-			worst = math.Max(worst, under/obj.Bound)
-		}
-	}
-	return worst
-}
-
-// admissible reports whether the guard would let the action pass as it is.
-func (c *choice) admissible(a policy.Action) bool {
-	for i, s := range a {
-		live := c.o.Live[i].Value
-		step := c.o.Limits.MaxStep + 1e-9
-		switch c.o.Knobs[i].Kind {
-		case policy.Weight:
-			if math.Abs(s.Value-live) > step {
-				return false
-			}
-		case policy.Blocking:
-			if live-s.Value > step {
-				return false
-			}
-		case policy.Replicas: // any number within the range
-		}
-	}
-	return len(guard.Limit(c.o, a).Edits) == 0
-}
-
-func (c *choice) best() policy.Decision {
-	best, bestValue, bestExcess := -1, math.Inf(-1), 0.0
-	for i, a := range c.policy.grid {
-		v := c.value(a)
-		if v < bestValue-1e-9 {
-			continue
-		}
-		e := c.excess(i)
-		if e > 1 || v < bestValue+1e-9 && e >= bestExcess || !c.admissible(a) {
-			continue
-		}
-		best, bestValue, bestExcess = i, v, e
-	}
-	live := c.nearest(c.o.Live)
-	if best < 0 {
-		return c.infeasible(live)
-	}
-	all := 0.0
-	for i, s := range c.o.Services {
-		all += s.Value * c.offered[i]
-	}
-	reason := fmt.Sprintf("carries %.4g of %.4g (value/s) with every objective met under its margin", bestValue, all)
-	if v := c.value(c.o.Live); c.policy.grid[live].Equal(c.o.Live, 1e-6) && c.excess(live) <= 1 && bestValue-v <= hysteresis*all {
-		best = live
-		reason = fmt.Sprintf("the live action meets every objective under its margin, and no other is worth %.0f %% more", 100*hysteresis)
-	}
-	return c.decision(best, live, reason)
-}
-
-func (c *choice) decision(action, live int, reason string) policy.Decision {
-	return policy.Decision{
-		Action: c.policy.grid[action].Clone(), Reason: reason,
-		Expected: c.predictions(action, true), ExpectedLive: c.predictions(live, true),
-	}
-}
-
-func (c *choice) predictions(action int, supported bool) []policy.Prediction {
-	c.policy.table.Predict(c.latency, c.corners, action)
-	var out []policy.Prediction
-	for i, v := range c.latency {
-		out = append(out, policy.Prediction{Service: c.policy.table.Services[i], Signal: c.policy.table.Signals[i], Value: v, Supported: supported})
-	}
-	return out
-}
-
-// nearest is the action of the grid closest to the given one.
-func (c *choice) nearest(to policy.Action) int {
-	best, least := 0, math.Inf(1)
-	for i, a := range c.policy.grid {
-		d := 0.0
-		for k := range a {
-			d += (a[k].Value - to[k].Value) * (a[k].Value - to[k].Value)
-		}
-		if d < least {
-			best, least = i, d
-		}
-	}
-	return best
-}
-
-// infeasible does not trust the model: it sheds the services that are predicted
-// above their bound to their maximum, and leaves the rest as it is.
-func (c *choice) infeasible(live int) policy.Decision {
-	a := c.o.Live.Clone()
-	c.policy.table.Predict(c.latency, c.corners, live)
-	for i, s := range c.o.Services {
-		for _, obj := range s.Objectives {
-			under := c.latency[i] * math.Exp(obj.Correction) * (1 + obj.Residual) * (1 + obj.Margin)
-			if obj.Kind != policy.LatencyObjective || under <= obj.Bound {
-				continue
-			}
-			for _, k := range c.o.Knobs {
-				if k.Kind == policy.Blocking && k.Service == s.Name {
-					a.Set(k.KnobID, k.Max)
-				}
+			if obj.Kind == policy.LatencyObjective && obj.Signal == t.Signals[i] {
+				c.factor[i] = append(c.factor[i], math.Exp(obj.Correction)*(1+obj.Residual)*(1+obj.Margin)/obj.Bound)
 			}
 		}
 	}
-	return policy.Decision{
-		Action: a, Infeasible: true, Expected: c.predictions(live, true), ExpectedLive: c.predictions(live, true),
-		Reason: "no admissible action meets every objective under its margin: shed the services predicted above their bound",
-	}
-}
-
-// unsupported keeps the live action: outside the data nothing is promised.
-func (c *choice) unsupported() policy.Decision {
-	live := c.nearest(c.o.Live)
-	return policy.Decision{
-		Action: c.o.Live.Clone(), Expected: c.predictions(live, false), ExpectedLive: c.predictions(live, false),
-		Reason: "the offered load is outside the data behind the model: nothing is promised, nothing is changed",
-	}
+	c.corners, c.inside = t.Corners(c.corners, c.offered, len(c.policy.grid))
+	return nil
 }

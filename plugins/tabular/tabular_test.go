@@ -176,12 +176,46 @@ func TestNothingFeasibleShedsWhatIsAboveItsBound(t *testing.T) {
 	}
 }
 
-func TestOutsideTheDataNothingIsChanged(t *testing.T) {
+// Beyond the data the policy plans with the nearest known load, but never opens up.
+func TestOutsideTheDataNothingIsUnblocked(t *testing.T) {
 	p := configured(t)
-	o := observation(25, 10, .06, 0)
-	d := decide(t, p, o)
-	if !d.Action.Equal(o.Live, 0) || d.Expected[0].Supported {
-		t.Errorf("action %v, supported %v", d.Action, d.Expected[0].Supported)
+	for _, bound := range []float64{.5, .06, .05, .001} {
+		for _, live := range []float64{0, .2, .5, 1} {
+			o := observation(25, 10, bound, 0)
+			o.Live.Set(policy.KnobID{Kind: policy.Blocking, Target: "a"}, live)
+			d := decide(t, p, o)
+			for i, k := range o.Knobs {
+				if k.Kind == policy.Blocking && d.Action[i].Value < o.Live[i].Value {
+					t.Errorf("bound %v: %s lowered from %v to %v", bound, k.KnobID, o.Live[i].Value, d.Action[i].Value)
+				}
+			}
+			if d.Expected[0].Supported || d.ExpectedLive[1].Supported {
+				t.Errorf("bound %v: a prediction claims support", bound)
+			}
+			v := latency(d.Action, []float64{20, 10})
+			if !d.Infeasible && math.Max(v[0], v[1]) > bound+1e-6 {
+				t.Errorf("bound %v, live blocking %v: latencies %v at the nearest known load", bound, live, v)
+			}
+		}
+	}
+}
+
+func TestSupportIsTheDatas(t *testing.T) {
+	tb := table(t)
+	tb.Support = []model.Span{{Min: 4, Max: 21}, {Min: 4, Max: 21}}
+	b, err := tb.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := New()
+	if err := p.Configure(context.Background(), policy.Config{Artefact: b}); err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(t, p, observation(20.5, 4.5, .06, 0)); !d.Expected[0].Supported {
+		t.Error("a load within the data has no support")
+	}
+	if d := decide(t, p, observation(21.5, 4.5, .06, 0)); d.Expected[0].Supported {
+		t.Error("a load beyond the data has support")
 	}
 }
 
@@ -230,12 +264,35 @@ func TestUnusableInputIsAnError(t *testing.T) {
 	}
 }
 
-func BenchmarkDecide(b *testing.B) {
-	t := &testing.T{}
-	p, o := configured(t), observation(12.5, 17, .06, 0)
-	for b.Loop() {
-		if _, err := p.Decide(context.Background(), o); err != nil {
-			b.Fatal(err)
+// decisions are the cases of the benchmark: an easy one, one where nothing is
+// feasible, and one where the guard's cap refuses most of what is.
+func decisions() map[string]policy.Observation {
+	capped := observation(20, 20, .045, 0)
+	capped.Limits = policy.Limits{MaxStep: .2, TotalBlocking: .1}
+	return map[string]policy.Observation{
+		"feasible": observation(12.5, 17, .06, 0), "infeasible": observation(12.5, 17, .001, 0), "capped": capped,
+	}
+}
+
+func TestDecideAllocatesOnlyItsAnswer(t *testing.T) {
+	p := configured(t)
+	for name, o := range decisions() {
+		// The action, the predictions, the reason, and the guard's look at each improvement.
+		if n := testing.AllocsPerRun(20, func() { decide(t, p, o) }); n > 30 {
+			t.Errorf("%s: %v allocations", name, n)
 		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	p := configured(&testing.T{})
+	for name, o := range decisions() {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := p.Decide(context.Background(), o); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -35,7 +35,15 @@ func DecodeSystem(src []byte) (*System, error) {
 			return nil, err
 		}
 	}
-	if len(m.Trees) != len(m.Services) || len(m.Offered) != len(m.Services) || len(m.Settings) != len(m.Knobs) {
+	for _, e := range m.Carriers {
+		if e != nil && len(e.Roots) == 0 {
+			continue // carried load that was never measured
+		}
+		if err := e.check(f.size()); err != nil {
+			return nil, err
+		}
+	}
+	if len(m.Trees) != len(m.Services) || len(m.Carriers) != len(m.Services) || len(m.Offered) != len(m.Services) || len(m.Settings) != len(m.Knobs) {
 		return nil, fmt.Errorf("model: it is damaged: %d services, %d models; train it again", len(m.Services), len(m.Trees))
 	}
 	return &m, nil
@@ -79,7 +87,7 @@ func (m *System) Tabulate(loads [][]float64, signals []string) (*Table, error) {
 	if points*len(grid)*n > maxTable {
 		return nil, fmt.Errorf("model: %d loads x %d actions are too many for a table; use fewer levels or a policy that searches", points, len(grid))
 	}
-	t := &Table{Knobs: m.Knobs, Services: m.Services, Signals: signals, Loads: loads, Values: make([]float32, points*len(grid)*n)}
+	t := &Table{Knobs: m.Knobs, Services: m.Services, Signals: signals, Loads: loads, Support: m.Offered, Values: make([]float32, points*len(grid)*n)}
 	var group sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {

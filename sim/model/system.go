@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,16 +12,17 @@ import (
 	"github.com/windvane/windvane/sim/dataset"
 )
 
-// System predicts, for each service, the latency signal of its objective from
-// settings and offered loads, with the spread of its error on configurations that
-// it has not seen, and says where it has data.
+// System predicts, for each service, the latency signal of its objective and the
+// carried load from settings and offered loads, with the spread of its error on
+// configurations that it has not seen, and says where it has data.
 type System struct {
 	Knobs    []policy.Knob
 	Services []string
 	Trees    []*Ensemble // by service: seconds
+	Carriers []*Ensemble // by service: carried load as it was measured, requests/s; without trees where it was not
 	Offered  []Span      // by service: loads in the data, requests/s
 	Settings []Span      // by knob: settings in the data
-	Fit      []Fit       // by service
+	Fit      []Fit       // by service; empty after FitMean
 
 	features features
 }
@@ -37,6 +39,7 @@ type Fit struct {
 	Rows      int       `json:"rows"`
 	R2        float64   `json:"r2"`        // configurations held out
 	Residuals []float64 `json:"residuals"` // measured/predicted - 1, configurations held out, in the order of the data
+	At        []int32   `json:"at"`        // the row of each residual
 }
 
 // folds of the cross-validation by configuration.
@@ -48,6 +51,26 @@ const folds = 5
 // error if the dataset lacks a knob or a service, if a knob never moved, or if a
 // service was measured too seldom.
 func FitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, seed uint64) (*System, error) {
+	m, err := newSystem(d, knobs)
+	if err != nil {
+		return nil, err
+	}
+	m.Fit = make([]Fit, len(d.Services))
+	return m, m.fit(d, p, drawFolds(d, seed))
+}
+
+// FitMean is FitSystem without the cross-validation: a sixth of its work, and no
+// Fit. It is for a truth that judges others and promises nothing of itself.
+func FitMean(d *dataset.Dataset, knobs []policy.Knob, p TreeParams) (*System, error) {
+	m, err := newSystem(d, knobs)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.fit(d, p, nil)
+}
+
+// newSystem is a model without trees.
+func newSystem(d *dataset.Dataset, knobs []policy.Knob) (*System, error) {
 	if err := identifiable(d, knobs); err != nil {
 		return nil, err
 	}
@@ -63,24 +86,35 @@ func FitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, seed uint6
 		m.Offered = append(m.Offered, spanOf(c))
 	}
 	m.Trees = make([]*Ensemble, len(d.Services))
-	m.Fit = make([]Fit, len(d.Services))
-	foldOf := drawFolds(d, seed)
+	m.Carriers = make([]*Ensemble, len(d.Services))
+	return m, nil
+}
+
+// fit fits every service; foldOf is nil where nothing is held out.
+func (m *System) fit(d *dataset.Dataset, p TreeParams, foldOf []int) error {
 	var group sync.WaitGroup
 	errs := make([]error, len(d.Services))
 	for s := range d.Services {
-		group.Go(func() { errs[s] = m.fitService(d, s, p, foldOf) })
+		group.Go(func() {
+			if errs[s] = m.fitService(d, s, p, foldOf); errs[s] == nil {
+				errs[s] = m.fitCarried(d, s, p)
+			}
+		})
 	}
 	group.Wait()
 	for s, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("service %s: %w", d.Services[s], err)
+			return fmt.Errorf("service %s: %w", d.Services[s], err)
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // identifiable checks that the data can tell the effect of each knob.
 func identifiable(d *dataset.Dataset, knobs []policy.Knob) error {
+	if d.Rows() == 0 {
+		return errors.New("model: the dataset has no rows; import or collect some")
+	}
 	if len(knobs) != len(d.Knobs) {
 		return fmt.Errorf("model: the dataset has the knobs %v, the rules have %d knobs; they must be the same", d.Knobs, len(knobs))
 	}
@@ -88,7 +122,7 @@ func identifiable(d *dataset.Dataset, knobs []policy.Knob) error {
 		if d.Knobs[i] != k.KnobID {
 			return fmt.Errorf("model: the dataset's knob %s is %s in the rules; names must agree", d.Knobs[i], k.KnobID)
 		}
-		if d.Rows() > 0 && slices.Min(d.Settings[i]) == slices.Max(d.Settings[i]) && k.Min < k.Max {
+		if slices.Min(d.Settings[i]) == slices.Max(d.Settings[i]) && k.Min < k.Max {
 			return fmt.Errorf("model: %s never moved in the data (always %g), so its effect cannot be known; collect data that move it, or fix it in the rules",
 				k.KnobID, d.Settings[i][0])
 		}
@@ -118,22 +152,16 @@ func drawFolds(d *dataset.Dataset, seed uint64) []int {
 
 // fitService fits one service's trees, and its residuals with each fold held out.
 func (m *System) fitService(d *dataset.Dataset, s int, p TreeParams, foldOf []int) error {
-	rows := make([]int, 0, d.Rows())
-	for row := range d.Rows() {
-		known := !math.IsNaN(d.Latency[s][row])
-		for i := range d.Services {
-			known = known && !math.IsNaN(d.Offered[i][row])
-		}
-		if known {
-			rows = append(rows, row)
-		}
-	}
-	columns, y := m.matrix(d, s, rows)
+	rows := m.known(d, d.Latency[s])
+	columns, y := m.matrix(d, d.Latency[s], rows)
 	trees, err := FitTrees(columns, y, p)
 	if err != nil {
 		return err
 	}
 	m.Trees[s] = trees
+	if foldOf == nil {
+		return nil
+	}
 	predicted := make([]float64, len(rows))
 	for fold := range folds {
 		var train, test []int
@@ -160,12 +188,47 @@ func (m *System) fitService(d *dataset.Dataset, s int, p TreeParams, foldOf []in
 			predicted[i] = e.Predict(x)
 		}
 	}
-	m.Fit[s] = fitOf(d.Services[s], y, predicted)
+	m.Fit[s] = fitOf(d.Services[s], rows, y, predicted)
 	return nil
 }
 
-// matrix returns the features [feature][row] and the latencies of the given rows.
-func (m *System) matrix(d *dataset.Dataset, s int, rows []int) (columns [][]float64, y []float64) {
+// carriedTrees are few: carried load is nearly a function of two features.
+const carriedTrees = 60
+
+// fitCarried fits one service's carried load, where enough of it was measured.
+func (m *System) fitCarried(d *dataset.Dataset, s int, p TreeParams) error {
+	rows := m.known(d, d.Carried[s])
+	if len(rows) < 2*p.MinLeafRows {
+		m.Carriers[s] = &Ensemble{}
+		return nil
+	}
+	p.Trees = min(p.Trees, carriedTrees)
+	columns, y := m.matrix(d, d.Carried[s], rows)
+	trees, err := FitTrees(columns, y, p)
+	if err != nil {
+		return fmt.Errorf("carried load: %w", err)
+	}
+	m.Carriers[s] = trees
+	return nil
+}
+
+// known lists the rows that have a target and every offered load.
+func (m *System) known(d *dataset.Dataset, target []float64) []int {
+	rows := make([]int, 0, d.Rows())
+	for row := range d.Rows() {
+		known := !math.IsNaN(target[row])
+		for i := range d.Services {
+			known = known && !math.IsNaN(d.Offered[i][row])
+		}
+		if known {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// matrix returns the features [feature][row] and the targets of the given rows.
+func (m *System) matrix(d *dataset.Dataset, target []float64, rows []int) (columns [][]float64, y []float64) {
 	n := m.features.size()
 	columns = make([][]float64, n)
 	for f := range columns {
@@ -183,7 +246,7 @@ func (m *System) matrix(d *dataset.Dataset, s int, rows []int) (columns [][]floa
 		for f, v := range x {
 			columns[f][i] = v
 		}
-		y = append(y, d.Latency[s][row])
+		y = append(y, target[row])
 	}
 	return columns, y
 }
@@ -203,7 +266,7 @@ func pick(columns [][]float64, y []float64, rows []int) ([][]float64, []float64)
 	return c, v
 }
 
-func fitOf(service string, y, predicted []float64) Fit {
+func fitOf(service string, rows []int, y, predicted []float64) Fit {
 	f := Fit{Service: service, Rows: len(y)}
 	mean, within, all := 0.0, 0.0, 0.0
 	for _, v := range y {
@@ -214,6 +277,7 @@ func fitOf(service string, y, predicted []float64) Fit {
 		all += (v - mean) * (v - mean)
 		if predicted[i] > 0 {
 			f.Residuals = append(f.Residuals, v/predicted[i]-1)
+			f.At = append(f.At, int32(rows[i]))
 		}
 	}
 	if all > 0 {
@@ -229,40 +293,4 @@ func (f Fit) Quantile(q float64) float64 {
 		return 0
 	}
 	return sorted[int(q*float64(len(sorted)-1))]
-}
-
-// Predictor evaluates a System without allocating. It is for one goroutine.
-type Predictor struct {
-	model *System
-	x     []float64
-}
-
-// Predictor returns a new predictor.
-func (m *System) Predictor() *Predictor {
-	return &Predictor{model: m, x: make([]float64, m.features.size())}
-}
-
-// Latency writes each service's expected latency (seconds) into out. Settings are
-// in the order of the knobs, loads in the order of the services.
-func (p *Predictor) Latency(out, settings, offered []float64) {
-	p.model.features.fill(p.x, settings, offered)
-	for s, trees := range p.model.Trees {
-		out[s] = trees.Predict(p.x)
-	}
-}
-
-// Supported reports whether the settings and loads lie within the data that the
-// model was fitted on. Outside, it promises nothing.
-func (m *System) Supported(settings, offered []float64) bool {
-	for k, v := range settings {
-		if !(v >= m.Settings[k].Min-1e-9 && v <= m.Settings[k].Max+1e-9) {
-			return false
-		}
-	}
-	for s, v := range offered {
-		if !(v >= m.Offered[s].Min && v <= m.Offered[s].Max) {
-			return false
-		}
-	}
-	return true
 }

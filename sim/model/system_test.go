@@ -137,7 +137,7 @@ func TestTabulateAndDecodeKeepPredictions(t *testing.T) {
 	}
 	p, want, got := m.Predictor(), make([]float64, 1), make([]float64, 1)
 	for _, load := range []float64{10, 20, 30} {
-		corners, inside := table.Corners([]float64{load}, len(grid))
+		corners, inside := table.Corners(nil, []float64{load}, len(grid))
 		if !inside {
 			t.Fatalf("load %v is outside", load)
 		}
@@ -148,12 +148,100 @@ func TestTabulateAndDecodeKeepPredictions(t *testing.T) {
 			}
 		}
 	}
-	if _, inside := table.Corners([]float64{31}, len(grid)); inside {
-		t.Error("31 is inside of 10 to 30")
+	if span := decoded.Offered[0]; table.Support[0] != span {
+		t.Errorf("the table's support is %v, the data's loads %v", table.Support[0], span)
+	}
+	if _, inside := table.Corners(nil, []float64{31}, len(grid)); !inside {
+		t.Error("31 is within the data, though beyond the table's loads")
+	}
+	if _, inside := table.Corners(nil, []float64{41}, len(grid)); inside {
+		t.Error("41 is within the data")
 	}
 	for _, damaged := range [][]byte{nil, b[:len(b)/2], []byte("x")} {
 		if _, err := DecodeSystem(damaged); err == nil {
 			t.Errorf("%d damaged bytes were taken", len(damaged))
+		}
+	}
+}
+
+// Shares sum to 1, each corner is named once, and at a point of the grid there is only one.
+func TestCornersShareOutOne(t *testing.T) {
+	table := &Table{Services: []string{"a", "b"}, Loads: [][]float64{{5, 10, 20}, {1, 3}}}
+	for _, tt := range []struct {
+		load    []float64
+		corners int
+		inside  bool
+	}{
+		{[]float64{5, 1}, 1, true},
+		{[]float64{20, 3}, 1, true},
+		{[]float64{7, 3}, 2, true},
+		{[]float64{12, 2}, 4, true},
+		{[]float64{25, 2}, 2, false},
+		{[]float64{1, 0}, 1, false},
+	} {
+		got, inside := table.Corners(nil, tt.load, 10)
+		sum, load, blocks := 0.0, [2]float64{}, map[int]bool{}
+		for _, c := range got {
+			sum += c.share
+			blocks[c.block] = true
+			point := c.block / 20
+			load[0] += c.share * table.Loads[0][point/2]
+			load[1] += c.share * table.Loads[1][point%2]
+		}
+		if len(got) != tt.corners || len(blocks) != tt.corners || inside != tt.inside || math.Abs(sum-1) > 1e-12 {
+			t.Errorf("load %v: %d corners (%d distinct) of %v in all, inside %v", tt.load, len(got), len(blocks), sum, inside)
+		}
+		if tt.inside && (math.Abs(load[0]-tt.load[0]) > 1e-9 || math.Abs(load[1]-tt.load[1]) > 1e-9) {
+			t.Errorf("load %v: the corners lie around %v", tt.load, load)
+		}
+	}
+	buffer := make([]Corner, 0, 4)
+	if n := testing.AllocsPerRun(100, func() { table.Corners(buffer, []float64{12, 2}, 10) }); n != 0 {
+		t.Errorf("%v allocations with a buffer", n)
+	}
+}
+
+func TestCarriedLoadIsLearnedWhereItWasMeasured(t *testing.T) {
+	d := mesh(1, 1000)
+	m, err := FitMean(d, testKnobs, DefaultTreeParams())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]float64, 1)
+	if m.Predictor().Carried(out, []float64{.4, .4, .6}, []float64{30}); math.Abs(out[0]-18) > 2 {
+		t.Errorf("carried %v, want about 18", out[0])
+	}
+	for row := range d.Carried[0] {
+		d.Carried[0][row] = math.NaN()
+	}
+	if m, err = FitMean(d, testKnobs, DefaultTreeParams()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = DecodeSystem(b); err != nil {
+		t.Fatal(err)
+	}
+	if m.Predictor().Carried(out, []float64{.4, .4, .6}, []float64{30}); !math.IsNaN(out[0]) {
+		t.Errorf("carried %v without data, want NaN", out[0])
+	}
+}
+
+func TestResidualsNameTheirRows(t *testing.T) {
+	d := mesh(1, 500)
+	m, err := FitSystem(d, testKnobs, DefaultTreeParams(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := m.Fit[0]
+	if len(f.At) != len(f.Residuals) || len(f.At) >= d.Rows() {
+		t.Fatalf("%d rows of %d residuals; the data have %d rows, some without a latency", len(f.At), len(f.Residuals), d.Rows())
+	}
+	for _, row := range f.At {
+		if math.IsNaN(d.Latency[0][row]) {
+			t.Errorf("row %d has no latency", row)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Table struct {
 	Services []string    // sorted
 	Signals  []string    // by service: the signal that is predicted
 	Loads    [][]float64 // by service: ascending offered loads, requests/s, at least one
+	Support  []Span      // by service: offered loads in the data behind it; nil: Loads from the first to the last
 	Values   []float32   // [load of service 0]..[load of service n-1][action][service], in the signal's unit
 }
 
@@ -35,7 +36,8 @@ func (t *Table) Actions() ([]policy.Action, error) {
 		}
 		cells *= len(l)
 	}
-	if len(t.Loads) != len(t.Services) || len(t.Signals) != len(t.Services) || len(t.Values) != cells {
+	if len(t.Loads) != len(t.Services) || len(t.Signals) != len(t.Services) || len(t.Values) != cells ||
+		t.Support != nil && len(t.Support) != len(t.Services) {
 		return nil, fmt.Errorf("table: it has %d values for %d services, want %d", len(t.Values), len(t.Services), cells)
 	}
 	return grid, nil
@@ -68,11 +70,11 @@ type Corner struct {
 	share float64
 }
 
-// Corners returns the points of the load grid around the offered loads, with the
-// shares of multilinear interpolation. Beyond the grid the nearest load counts, and
-// inside is false.
-func (t *Table) Corners(offered []float64, actions int) (out []Corner, inside bool) {
-	out = []Corner{{share: 1}}
+// Corners appends to buffer[:0] the points of the load grid around the offered loads
+// (by service, requests/s), with the shares of multilinear interpolation. Beyond the
+// grid the nearest load counts; inside says whether the loads lie within the data.
+func (t *Table) Corners(buffer []Corner, offered []float64, actions int) (out []Corner, inside bool) {
+	out = append(buffer[:0], Corner{share: 1})
 	inside = true
 	for s, loads := range t.Loads {
 		hi, _ := slices.BinarySearch(loads, offered[s])
@@ -82,17 +84,24 @@ func (t *Table) Corners(offered []float64, actions int) (out []Corner, inside bo
 		if loads[hi] > loads[lo] {
 			up = min(1, max(0, (offered[s]-loads[lo])/(loads[hi]-loads[lo])))
 		}
-		inside = inside && offered[s] >= loads[0] && offered[s] <= loads[len(loads)-1]
-		next := make([]Corner, 0, 2*len(out))
-		for _, c := range out {
+		support := Span{loads[0], loads[len(loads)-1]}
+		if t.Support != nil {
+			support = t.Support[s]
+		}
+		inside = inside && offered[s] >= support.Min && offered[s] <= support.Max
+		// Each point is replaced by its upper neighbour, and the lower ones follow.
+		for i := range out {
+			c := out[i]
+			out[i] = Corner{c.block*len(loads) + hi, c.share * up}
 			if up < 1 {
-				next = append(next, Corner{c.block*len(loads) + lo, c.share * (1 - up)})
-			}
-			if up > 0 {
-				next = append(next, Corner{c.block*len(loads) + hi, c.share * up})
+				low := Corner{c.block*len(loads) + lo, c.share * (1 - up)}
+				if up > 0 {
+					out = append(out, low)
+				} else {
+					out[i] = low
+				}
 			}
 		}
-		out = next
 	}
 	for i := range out {
 		out[i].block *= actions * len(t.Services)
