@@ -1,0 +1,241 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/rules/margin"
+	"github.com/windvane/windvane/sim/emulator"
+)
+
+// ClosedLoop is a policy that controls an emulated mesh, without a network and
+// without a clock: the daemon's cycle with the daemon's arithmetic - signals as the
+// recording rules give them, the control state of rules/margin, the limits of
+// rules/guard, weights in whole percents. The same fields give the same Trace.
+//
+// The look-back of the signals is the mesh's interval. A decision is in force after
+// the emulator's settling time, so with a shorter settling time than the scrape
+// interval its effect is measured in the very next interval.
+type ClosedLoop struct {
+	Mesh     *rules.Mesh
+	Emulator emulator.Options
+	Policy   policy.Policy // configured
+	Fallback policy.Policy // decides where Policy fails; nil: the live action is held
+
+	Params  margin.Params  // of the control state
+	Control margin.Control // to start with; objectives that it lacks start from Initial
+	Initial func(service, signal string) (margin, spread float64)
+
+	Start     time.Time     // time 0 of the emulator
+	From      time.Duration // the loop starts here; before, the initial settings are in force
+	Intervals int
+	Scrape    time.Duration                // 0: one second
+	Quantile  float64                      // of the latency signal; 0: .95
+	Phase     func(seconds float64) string // of the interval that ends then; nil: all is one phase
+}
+
+// Interval is one interval of a Trace: what was in force and what was measured.
+type Interval struct {
+	Seconds  float64 // its end, since time 0
+	Phase    string
+	Live     policy.Action   // in force during the interval
+	Changes  []policy.Change // made at its start
+	Counted  bool            // Live was the policy's own choice
+	Services []ServiceInterval
+
+	// What was decided at its end.
+	Infeasible bool
+	Failed     bool // the policy gave an error: the fallback decided, or nobody
+	Edits      []guard.Edit
+	Refused    guard.Reason
+	Reason     string
+}
+
+// ServiceInterval is what one interval was for one service.
+type ServiceInterval struct {
+	Service string
+	Reading
+	Errors []margin.Measured // by objective; an error that is not Known is no success
+	Margin []float64         // by objective, after the interval
+	Totals emulator.Totals   // requests, counted one by one
+}
+
+// Trace is a run of a closed loop.
+type Trace struct {
+	Intervals []Interval
+	Control   margin.Control // at the end
+}
+
+// Run runs the loop. It is an error if the mesh and the emulator do not fit, or
+// ctx ends.
+func (c ClosedLoop) Run(ctx context.Context) (*Trace, error) {
+	l, err := c.begin()
+	if err != nil {
+		return nil, fmt.Errorf("closed loop: %w", err)
+	}
+	out := &Trace{Intervals: make([]Interval, 0, c.Intervals)}
+	for range c.Intervals {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("closed loop: %w", err)
+		}
+		in, err := l.step(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("closed loop: at %v seconds: %w", l.meter.Now(), err)
+		}
+		out.Intervals = append(out.Intervals, in)
+	}
+	out.Control = l.control
+	return out, nil
+}
+
+// loop is a closed loop that runs.
+type loop struct {
+	ClosedLoop
+	emulator *emulator.Emulator
+	meter    *Meter
+	wiring   wiring
+	knobs    []policy.Knob
+	services []policy.Service
+	control  margin.Control
+	live     policy.Action
+	changes  []policy.Change // made by the last decision
+	own      bool            // live is the policy's own choice
+	readings []Reading
+}
+
+func (c ClosedLoop) begin() (*loop, error) {
+	switch {
+	case c.Mesh == nil || c.Policy == nil:
+		return nil, errors.New("it needs a mesh and a policy")
+	case c.From%c.Mesh.Interval != 0 || c.From < 0:
+		return nil, fmt.Errorf("starts at %v; want a multiple of the interval of %v", c.From, c.Mesh.Interval)
+	}
+	if c.Scrape == 0 {
+		c.Scrape = time.Second
+	}
+	if c.Quantile == 0 {
+		c.Quantile = .95
+	}
+	if c.Initial == nil {
+		c.Initial = func(string, string) (margin, spread float64) { return 0, 0 }
+	}
+	l := &loop{ClosedLoop: c, knobs: c.Mesh.Knobs(), services: c.Mesh.PolicyServices()}
+	l.control = c.Control.Adopt(c.Params, l.services, c.Initial)
+	var err error
+	if l.wiring, err = wire(c.Emulator.Graph, l.knobs, l.services); err != nil {
+		return nil, err
+	}
+	if l.emulator, err = emulator.New(c.Emulator); err != nil {
+		return nil, err
+	}
+	if l.meter, err = NewMeter(l.emulator, c.Mesh.Interval, c.Scrape, c.Quantile); err != nil {
+		return nil, err
+	}
+	l.readings = make([]Reading, len(l.meter.Services()))
+	l.live = l.wiring.action(l.emulator.Settings())
+	l.meter.Skip(c.From.Seconds())
+	l.emulator.Take()
+	return l, nil
+}
+
+// step lets one interval pass and decides what shall be in force in the next.
+func (l *loop) step(ctx context.Context) (Interval, error) {
+	l.meter.Advance(l.readings)
+	in := Interval{Seconds: l.meter.Now(), Live: l.live, Changes: l.changes, Counted: l.own}
+	if l.Phase != nil {
+		in.Phase = l.Phase(in.Seconds)
+	}
+	at := l.Start.Add(time.Duration(math.Round(in.Seconds * float64(time.Second))))
+	state := l.state(at)
+	var measured []margin.Measured
+	l.control, measured = l.control.Measure(l.Params, l.services, state, l.own)
+	l.record(&in, measured)
+
+	o := policy.Observation{
+		Mesh: l.Mesh.Name, At: at, State: state, Live: l.live.Clone(), Knobs: l.knobs,
+		Limits: l.Mesh.Limits(), Services: l.control.Hand(l.services),
+	}
+	want, own := l.decide(ctx, o, &in)
+	checked := guard.Check(o, want)
+	in.Edits, in.Refused = checked.Edits, checked.Refused
+	return in, l.apply(checked.Action, own && checked.Refused == "" && len(checked.Edits) == 0)
+}
+
+// decide asks the policy, and the fallback where it fails. Own says that the
+// answer is the policy's.
+func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (want policy.Action, own bool) {
+	d, err := l.Policy.Decide(ctx, o)
+	if err == nil {
+		l.control = l.control.Compare(l.Params, o.State, d.ExpectedLive)
+		in.Infeasible, in.Reason = d.Infeasible, d.Reason
+		if d.Abstain {
+			return o.Live, l.own
+		}
+		return d.Action, true
+	}
+	in.Failed, in.Reason = true, err.Error()
+	if l.Fallback != nil {
+		if d, err := l.Fallback.Decide(ctx, o); err == nil && !d.Abstain {
+			return d.Action, false
+		}
+	}
+	return o.Live, false
+}
+
+func (l *loop) apply(action policy.Action, own bool) error {
+	action = quantise(action)
+	l.changes = policy.Diff(l.live, action, 1e-9)
+	l.live, l.own = action, own
+	if len(l.changes) == 0 {
+		return nil
+	}
+	return l.emulator.Apply(l.meter.Now(), l.wiring.settings(l.emulator.Settings(), action))
+}
+
+// record fills in what the interval was for each service, in the order of the services.
+func (l *loop) record(in *Interval, measured []margin.Measured) {
+	totals := l.emulator.Take()
+	k := 0
+	for i, s := range l.services {
+		at := l.wiring.services[i]
+		r := ServiceInterval{Service: s.Name, Reading: l.readings[at], Totals: totals[at]}
+		for range s.Objectives {
+			r.Errors = append(r.Errors, measured[k])
+			r.Margin = append(r.Margin, l.control[k].Margin)
+			k++
+		}
+		in.Services = append(in.Services, r)
+	}
+}
+
+// state makes the signals that the mesh declares from the readings.
+func (l *loop) state(at time.Time) policy.State {
+	var out policy.State
+	for i, s := range l.services {
+		r := l.readings[l.wiring.services[i]]
+		for _, q := range l.wiring.queries(l.Mesh, s.Name) {
+			v := math.NaN()
+			switch q.Role {
+			case policy.RoleOffered:
+				v = r.Offered
+			case policy.RoleCarried:
+				v = r.Carried
+			case policy.RoleLatency:
+				v = r.Latency
+			}
+			signal := policy.Signal{Name: q.Name, Service: s.Name, Role: q.Role}
+			if !math.IsNaN(v) {
+				signal.Value, signal.At, signal.Status = v, at, policy.Valid
+			}
+			out = append(out, signal)
+		}
+	}
+	out.Sort()
+	return out
+}

@@ -1,0 +1,162 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/emulator"
+)
+
+// wiring says where the knobs and services of a mesh are in an emulator.
+type wiring struct {
+	graph    emulator.Graph
+	services []int // by service of the mesh: its place in the graph
+	knobs    []pin // by knob
+	ids      []policy.KnobID
+}
+
+// pin is what a knob turns.
+type pin struct {
+	kind policy.KnobKind
+	at   int // service or node of the graph
+	part int // destination; weights only
+}
+
+func wire(g emulator.Graph, knobs []policy.Knob, services []policy.Service) (wiring, error) {
+	w := wiring{graph: g}
+	serviceAt := func(name string) int {
+		return slices.IndexFunc(g.Services, func(s emulator.Service) bool { return s.Name == name })
+	}
+	for _, s := range services {
+		at := serviceAt(s.Name)
+		if at < 0 {
+			return w, fmt.Errorf("the rules have service %q, the emulator has not", s.Name)
+		}
+		w.services = append(w.services, at)
+	}
+	for _, k := range knobs {
+		p := pin{kind: k.Kind, at: serviceAt(k.Service)}
+		switch k.Kind {
+		case policy.Weight:
+			if p.at >= 0 {
+				p.part = slices.IndexFunc(g.Services[p.at].Destinations, func(d emulator.Destination) bool { return d.Name == k.Part })
+			}
+		case policy.Replicas:
+			name := k.Target[strings.IndexByte(k.Target, '/')+1:]
+			p.at = slices.IndexFunc(g.Nodes, func(n emulator.Node) bool { return n.Name == name })
+		case policy.Blocking:
+		}
+		if p.at < 0 || p.part < 0 {
+			return w, fmt.Errorf("the emulator has nothing that knob %s would turn", k.KnobID)
+		}
+		w.knobs = append(w.knobs, p)
+		w.ids = append(w.ids, k.KnobID)
+	}
+	return w, nil
+}
+
+// settings are base with what an action sets.
+func (w wiring) settings(base emulator.Settings, a policy.Action) emulator.Settings {
+	s := emulator.Settings{Weights: make([][]float64, len(w.graph.Services)), Blocking: base.Blocking, Replicas: base.Replicas}
+	for i, p := range w.knobs {
+		switch p.kind {
+		case policy.Weight:
+			if s.Weights[p.at] == nil {
+				s.Weights[p.at] = make([]float64, len(w.graph.Services[p.at].Destinations))
+			}
+			s.Weights[p.at][p.part] = a[i].Value
+		case policy.Blocking:
+			s.Blocking[p.at] = a[i].Value
+		case policy.Replicas:
+			s.Replicas[p.at] = int(a[i].Value)
+		}
+	}
+	return s
+}
+
+// action is what settings read as.
+func (w wiring) action(s emulator.Settings) policy.Action {
+	var a policy.Action
+	for i, p := range w.knobs {
+		v := 0.0
+		switch p.kind {
+		case policy.Weight:
+			v = s.Weights[p.at][p.part]
+		case policy.Blocking:
+			v = s.Blocking[p.at]
+		case policy.Replicas:
+			v = float64(s.Replicas[p.at])
+		}
+		a = append(a, policy.Setting{KnobID: w.ids[i], Value: v})
+	}
+	return quantise(a)
+}
+
+// queries returns the queries that answer for a service: its own, and the mesh's
+// where it has none of the name.
+func (w wiring) queries(m *rules.Mesh, service string) []rules.Query {
+	var out []rules.Query
+	for _, s := range m.Services {
+		if s.Name == service {
+			out = append(out, s.Queries...)
+		}
+	}
+	own := len(out)
+	for _, q := range m.Signals.Queries {
+		if !slices.ContainsFunc(out[:own], func(o rules.Query) bool { return o.Name == q.Name }) {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// quantise returns what an action reads as once it is applied: weights in whole
+// percents that sum to 100, by largest remainder, and blocking in Istio's steps.
+func quantise(a policy.Action) policy.Action {
+	out := a.Clone()
+	for i := 0; i < len(out); {
+		j := i + 1
+		switch out[i].Kind {
+		case policy.Weight:
+			for j < len(out) && out[j].Kind == policy.Weight && out[j].Target == out[i].Target {
+				j++
+			}
+			wholePercents(out[i:j])
+		case policy.Blocking:
+			const steps = 1e6 // a fault's percentage has four decimals
+			out[i].Value = math.Round(out[i].Value*steps) / steps
+		case policy.Replicas:
+		}
+		i = j
+	}
+	return out
+}
+
+// wholePercents rounds the weights of one target; of equal remainders the first is raised.
+func wholePercents(weights policy.Action) {
+	order, rest := make([]int, len(weights)), 100
+	remainder := make([]float64, len(weights))
+	for i, w := range weights {
+		whole := math.Floor(100 * w.Value)
+		order[i], remainder[i] = i, 100*w.Value-whole
+		rest -= int(whole)
+		weights[i].Value = whole / 100
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		switch {
+		case remainder[i] > remainder[j]:
+			return -1
+		case remainder[i] < remainder[j]:
+			return 1
+		}
+		return 0
+	})
+	for k := range max(0, min(rest, len(order))) {
+		w := &weights[order[k]].Value
+		*w = math.Round(*w*100+1) / 100
+	}
+}
