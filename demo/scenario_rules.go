@@ -1,0 +1,82 @@
+package demo
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/windvane/windvane/rules"
+)
+
+// RulesOptions are what changes of the mesh's rules file between the demo's parts.
+type RulesOptions struct {
+	Authority rules.Authority
+	Policies  []rules.PolicyRef // name, plugin, role and artefact are used
+	Directory string            // of the file: artefacts are relative to it
+}
+
+// RulesFile is the name of the mesh's rules file in its directory.
+const RulesFile = MeshName + ".toml"
+
+// Rules returns the mesh's rules file.
+func Rules(o RulesOptions) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, `mesh = %q
+prometheus = "main"
+interval = "5s"
+settle = "500ms"
+
+[signals]
+by = "service"
+offered = 'windvane:offered:rate'
+carried = 'windvane:carried:rate'
+latency = 'windvane:latency_seconds:p95'
+`, MeshName)
+	writeService(&b, compute, computeBound, 7)
+	writeService(&b, information, informationBound, 7)
+	fmt.Fprintf(&b, `
+[guard]
+authority = %q
+max_step = 0.25
+total_blocking = 0.6
+changes_per_hour = 3600
+`, o.Authority)
+	for _, p := range o.Policies {
+		fmt.Fprintf(&b, "\n[[policy]]\nname = %q\nplugin = %q\nrole = %q\n", p.Name, p.Plugin, p.Role)
+		if p.Artefact != "" {
+			fmt.Fprintf(&b, "artefact = %q\n", p.Artefact)
+		}
+	}
+	return []byte(b.String())
+}
+
+// writeService writes a service. Weights in quarters and blocking in %d levels make
+// a grid of 5*5*7*7 = 1,225 actions; quarters are whole percents, so that what is
+// read back is on the grid.
+func writeService(b *strings.Builder, name string, bound float64, levels int) {
+	fmt.Fprintf(b, `
+[[service]]
+name = %q
+value = 1.0
+
+  [[service.objective]]
+  signal = "latency"
+  bound = "%.0fms"
+  target = %g
+
+  [[service.route]]
+  virtual_service = "default/%s"
+  http = %q
+  destinations = ["v1", "v2"]
+  levels = 5
+
+  [service.blocking]
+  maximum = 0.8
+  levels = %d
+`, name, 1000*bound, 1-Budget, MeshName, name, levels)
+}
+
+// ParseRules parses what Rules writes.
+func ParseRules(o RulesOptions) (*rules.Mesh, error) {
+	return rules.Parse(filepath.Join(o.Directory, RulesFile), Rules(o))
+}
