@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,9 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
-
-// maxBody is the API server's limit of the size of a request.
-const maxBody = 3 << 20
 
 const (
 	jsonPatchType  = "application/json-patch+json"
@@ -26,14 +24,14 @@ const (
 func (t *Testbed) kubernetesHandler() http.Handler {
 	mux := http.NewServeMux()
 	for path, body := range discovery() {
-		mux.HandleFunc("GET "+path, t.kubernetesAnswer(func(*http.Request) (any, error) { return body, nil }))
+		mux.HandleFunc("GET "+path, t.kubernetesAnswer(func(*request) (any, error) { return body, nil }))
 	}
 	for _, r := range []resource{virtualServices, deployments} {
 		all := "/apis/" + r.apiVersion() + "/" + r.Plural
 		in := "/apis/" + r.apiVersion() + "/namespaces/{namespace}/" + r.Plural
-		mux.HandleFunc("GET "+all, t.kubernetesAnswer(func(q *http.Request) (any, error) { return t.list(r, q) }))
-		mux.HandleFunc("GET "+in, t.kubernetesAnswer(func(q *http.Request) (any, error) { return t.list(r, q) }))
-		mux.HandleFunc("GET "+in+"/{name}", t.kubernetesAnswer(func(q *http.Request) (any, error) { return t.get(r, q) }))
+		mux.HandleFunc("GET "+all, t.kubernetesAnswer(func(q *request) (any, error) { return t.list(r, q) }))
+		mux.HandleFunc("GET "+in, t.kubernetesAnswer(func(q *request) (any, error) { return t.list(r, q) }))
+		mux.HandleFunc("GET "+in+"/{name}", t.kubernetesAnswer(func(q *request) (any, error) { return t.get(r, q) }))
 	}
 	one := "/apis/" + virtualServices.apiVersion() + "/namespaces/{namespace}/" + virtualServices.Plural + "/{name}"
 	mux.HandleFunc("PATCH "+one, t.kubernetesAnswer(t.patchVirtualService))
@@ -41,7 +39,7 @@ func (t *Testbed) kubernetesHandler() http.Handler {
 	mux.HandleFunc("GET "+scale, t.kubernetesAnswer(t.getScale))
 	mux.HandleFunc("PUT "+scale, t.kubernetesAnswer(t.putScale))
 	mux.HandleFunc("PATCH "+scale, t.kubernetesAnswer(t.patchScale))
-	mux.HandleFunc("/", t.kubernetesAnswer(func(q *http.Request) (any, error) {
+	mux.HandleFunc("/", t.kubernetesAnswer(func(q *request) (any, error) {
 		if q.Method != http.MethodGet {
 			return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
 				Status: metav1.StatusFailure, Code: http.StatusMethodNotAllowed, Reason: metav1.StatusReasonMethodNotAllowed,
@@ -53,21 +51,18 @@ func (t *Testbed) kubernetesHandler() http.Handler {
 	return mux
 }
 
-// kubernetesAnswer runs a handler under the lock and writes its answer, or its error as a Status object.
-func (t *Testbed) kubernetesAnswer(handle func(*http.Request) (any, error)) http.HandlerFunc {
+// request is a request whose body has been read.
+type request struct {
+	*http.Request
+	body []byte
+}
+
+// kubernetesAnswer runs a handler and writes its answer, or its error as a Status
+// object. The lock is held by the handler only, so that a slow client holds up nobody;
+// what it answers is never changed afterwards.
+func (t *Testbed) kubernetesAnswer(handle func(*request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		var (
-			answer any
-			err    error
-		)
-		if t.faults.Kubernetes {
-			err = apierrors.NewServiceUnavailable("switched off by the test")
-		} else {
-			answer, err = handle(r)
-		}
+		answer, err := t.handle(w, r, handle)
 		if err == nil {
 			writeJSON(w, http.StatusOK, answer)
 			return
@@ -80,6 +75,22 @@ func (t *Testbed) kubernetesAnswer(handle func(*http.Request) (any, error)) http
 		body.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
 		writeJSON(w, int(body.Code), body)
 	}
+}
+
+func (t *Testbed) handle(w http.ResponseWriter, r *http.Request, handle func(*request) (any, error)) (any, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", tooLarge.Limit))
+	}
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.faults.Kubernetes {
+		return nil, apierrors.NewServiceUnavailable("switched off by the test")
+	}
+	return handle(&request{r, body})
 }
 
 // discovery is the least that clients ask for before they start.
@@ -112,7 +123,7 @@ func discovery() map[string]any {
 	}
 }
 
-func (t *Testbed) list(r resource, q *http.Request) (any, error) {
+func (t *Testbed) list(r resource, q *request) (any, error) {
 	for _, option := range []string{"labelSelector", "fieldSelector", "watch"} {
 		if v := q.URL.Query().Get(option); v != "" && v != "false" && v != "0" {
 			return nil, apierrors.NewBadRequest("the testbed lists without " + option)
@@ -125,7 +136,7 @@ func (t *Testbed) list(r resource, q *http.Request) (any, error) {
 	}, nil
 }
 
-func (t *Testbed) get(r resource, q *http.Request) (object, error) {
+func (t *Testbed) get(r resource, q *request) (object, error) {
 	found, ok := t.objects.byKey[key(r, q.PathValue("namespace"), q.PathValue("name"))]
 	if !ok {
 		return nil, apierrors.NewNotFound(r.groupResource(), q.PathValue("name"))
@@ -133,12 +144,12 @@ func (t *Testbed) get(r resource, q *http.Request) (object, error) {
 	return found, nil
 }
 
-func (t *Testbed) patchVirtualService(q *http.Request) (any, error) {
+func (t *Testbed) patchVirtualService(q *request) (any, error) {
 	stored, err := t.get(virtualServices, q)
 	if err != nil {
 		return nil, err
 	}
-	changed, err := patched(q, stored, jsonPatchType)
+	changed, err := patched(q, stored, jsonPatchType, mergePatchType)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +157,7 @@ func (t *Testbed) patchVirtualService(q *http.Request) (any, error) {
 }
 
 // write stores a changed object, unless it is a dry run, and lets the emulator follow it.
-func (t *Testbed) write(r resource, q *http.Request, stored, changed object) (object, error) {
+func (t *Testbed) write(r resource, q *request, stored, changed object) (object, error) {
 	dryRun := q.URL.Query()["dryRun"]
 	for _, v := range dryRun {
 		if v != metav1.DryRunAll {
@@ -173,27 +184,19 @@ func (t *Testbed) write(r resource, q *http.Request, stored, changed object) (ob
 }
 
 // patched applies the patch in the request to an object. Refusals are those of the API server.
-func patched(q *http.Request, stored object, accepted ...string) (object, error) {
+func patched(q *request, stored object, accepted ...string) (object, error) {
 	contentType, _, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
-	known := false
-	for _, a := range accepted {
-		known = known || a == contentType
-	}
-	if err != nil || !known {
+	if err != nil || !slices.Contains(accepted, contentType) {
 		return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
 			Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
 			Message: fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: %v", accepted),
 		}}
 	}
-	body, err := readBody(q)
-	if err != nil {
-		return nil, err
-	}
 	before, err := json.Marshal(stored)
 	if err != nil {
 		return nil, err
 	}
-	after, err := applyPatch(contentType, before, body)
+	after, err := applyPatch(contentType, before, q.body)
 	if err != nil {
 		return nil, err
 	}
@@ -222,17 +225,6 @@ func applyPatch(contentType string, before, body []byte) ([]byte, error) {
 		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
 	}
 	return after, nil
-}
-
-func readBody(q *http.Request) ([]byte, error) {
-	b, err := io.ReadAll(q.Body)
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", tooLarge.Limit))
-	}
-	if err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
-	}
-	return b, nil
 }
 
 func immutable(name string, v any) field.ErrorList {

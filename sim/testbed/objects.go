@@ -94,9 +94,13 @@ func (o *objects) add(r resource, name string, created time.Time, spec, status m
 
 // list returns the objects of a resource sorted by name; an empty namespace means all.
 func (o *objects) list(r resource, namespace string) []object {
+	prefix := r.Plural + "/"
+	if namespace != "" {
+		prefix += namespace + "/"
+	}
 	var keys []string
 	for k := range o.byKey {
-		if strings.HasPrefix(k, r.Plural+"/"+namespace) {
+		if strings.HasPrefix(k, prefix) {
 			keys = append(keys, k)
 		}
 	}

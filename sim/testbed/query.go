@@ -8,10 +8,12 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 )
 
 // maxPoints is Prometheus' own limit of the points of a series in a range query.
@@ -49,58 +51,109 @@ func (t *Testbed) prometheusHandler() http.Handler {
 		mux.HandleFunc(method+" /api/v1/query", func(w http.ResponseWriter, r *http.Request) { t.answerQuery(w, r, t.instantQuery) })
 		mux.HandleFunc(method+" /api/v1/query_range", func(w http.ResponseWriter, r *http.Request) { t.answerQuery(w, r, t.rangeQuery) })
 	}
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
-		t.mu.Lock()
-		failing := t.faults.Prometheus
-		t.mu.Unlock()
-		if failing {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("Prometheus Server is Healthy.\n")) // a caller that hung up needs no answer
-	})
+	for path, answer := range map[string]string{
+		"/-/healthy": "Prometheus Server is Healthy.\n",
+		"/-/ready":   "Prometheus Server is Ready.\n",
+	} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			t.mu.Lock()
+			failing := t.faults.Prometheus
+			t.mu.Unlock()
+			if failing {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = w.Write([]byte(answer)) // a caller that hung up needs no answer
+		})
+	}
 	return mux
 }
 
-// answerQuery holds the lock while a query runs: the samples stand still, and so does time.
-func (t *Testbed) answerQuery(w http.ResponseWriter, r *http.Request, build func(*http.Request) (promql.Query, *apiError)) {
+// buildQuery makes a query of a request's form, under the lock.
+type buildQuery func(*http.Request) (promql.Query, *apiError)
+
+// answerQuery reads and writes without the lock, so that a slow client holds up nobody.
+func (t *Testbed) answerQuery(w http.ResponseWriter, r *http.Request, build buildQuery) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.faults.Prometheus {
-		writeQueryError(w, &apiError{kind: "unavailable", status: http.StatusServiceUnavailable, err: errors.New("switched off by the test")})
-		return
-	}
 	if err := r.ParseForm(); err != nil {
 		writeQueryError(w, badData("error parsing form values: %w", err))
 		return
 	}
+	body, err := t.evaluate(r, build)
+	if err != nil {
+		writeQueryError(w, err)
+		return
+	}
+	write(w, http.StatusOK, body)
+}
+
+// evaluate holds the lock while a query runs: the samples stand still, and so does time.
+func (t *Testbed) evaluate(r *http.Request, build buildQuery) ([]byte, *apiError) {
 	ctx := r.Context()
 	if s := r.Form.Get("timeout"); s != "" {
 		timeout, err := parseDuration(s)
 		if err != nil {
-			writeQueryError(w, badData("invalid parameter \"timeout\": %w", err))
-			return
+			return nil, badData("invalid parameter \"timeout\": %w", err)
 		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.faults.Prometheus {
+		return nil, &apiError{kind: "unavailable", status: http.StatusServiceUnavailable, err: errors.New("switched off by the test")}
+	}
 	query, apiErr := build(r)
 	if apiErr != nil {
-		writeQueryError(w, apiErr)
-		return
+		return nil, apiErr
 	}
 	defer query.Close()
 	result := query.Exec(ctx)
 	if result.Err != nil {
-		writeQueryError(w, executionError(result.Err))
-		return
+		return nil, executionError(result.Err)
 	}
 	warnings, infos := result.Warnings.AsStrings(r.Form.Get("query"), 10, 10)
-	writeJSON(w, http.StatusOK, envelope{
-		Status: "success", Data: &queryData{ResultType: string(result.Value.Type()), Result: result.Value}, Warnings: warnings, Infos: infos,
+	// The engine owns the result until the query is closed, so it is written out here.
+	body, err := json.Marshal(envelope{
+		Status: "success", Data: &queryData{ResultType: string(result.Value.Type()), Result: inOrder(query, result.Value)},
+		Warnings: warnings, Infos: infos,
 	})
+	if err != nil {
+		return nil, &apiError{kind: "internal", status: http.StatusInternalServerError, err: err}
+	}
+	return body, nil
+}
+
+// inOrder makes the same answer the same bytes: where the query does not ask for an
+// order, the engine may give a vector in one of chance.
+func inOrder(query promql.Query, v parser.Value) parser.Value {
+	switch v := v.(type) {
+	case promql.Vector:
+		if s, ok := query.Statement().(*parser.EvalStmt); ok && !ordered(s.Expr) {
+			sortVector(v)
+		}
+	case promql.Matrix:
+		if v == nil {
+			return promql.Matrix{} // "[]" and not "null"
+		}
+	}
+	return v
+}
+
+// ordered reports whether an expression gives its series in an order that means something.
+func ordered(e parser.Expr) bool {
+	switch e := e.(type) {
+	case *parser.ParenExpr:
+		return ordered(e.Expr)
+	case *parser.StepInvariantExpr:
+		return ordered(e.Expr)
+	case *parser.Call:
+		return strings.HasPrefix(e.Func.Name, "sort")
+	case *parser.AggregateExpr:
+		return e.Op == parser.TOPK || e.Op == parser.BOTTOMK
+	}
+	return false
 }
 
 func (t *Testbed) instantQuery(r *http.Request) (promql.Query, *apiError) {
@@ -164,16 +217,22 @@ func queryOptions(r *http.Request) (promql.QueryOpts, *apiError) {
 	return promql.NewPrometheusQueryOpts(false, lookback, nil), nil
 }
 
+// statusClientClosed is what Prometheus answers to a client that hung up.
+const statusClientClosed = 499
+
 func executionError(err error) *apiError {
 	var (
 		canceled promql.ErrQueryCanceled
 		timeout  promql.ErrQueryTimeout
+		storage  promql.ErrStorage
 	)
 	switch {
-	case errors.As(err, &canceled):
-		return &apiError{kind: "canceled", status: http.StatusServiceUnavailable, err: err}
+	case errors.As(err, &canceled), errors.Is(err, context.Canceled):
+		return &apiError{kind: "canceled", status: statusClientClosed, err: err}
 	case errors.As(err, &timeout):
 		return &apiError{kind: "timeout", status: http.StatusServiceUnavailable, err: err}
+	case errors.As(err, &storage):
+		return &apiError{kind: "internal", status: http.StatusInternalServerError, err: err}
 	default:
 		return &apiError{kind: "execution", status: http.StatusUnprocessableEntity, err: err}
 	}
@@ -189,9 +248,13 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	write(w, status, b)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // a caller that hung up needs no answer
+	_, _ = w.Write(body) // a caller that hung up needs no answer
 }
 
 // parseTime reads seconds since 1970 or RFC 3339, as Prometheus does.

@@ -91,39 +91,49 @@ func (r *rule) evaluate(ctx context.Context, engine *promql.Engine, s *store, at
 	if result.Err != nil {
 		return result.Err
 	}
-	var samples promql.Vector
 	switch v := result.Value.(type) {
 	case promql.Vector:
-		samples = v
+		return r.record(s, at.UnixMilli(), v)
 	case promql.Scalar:
-		samples = promql.Vector{{F: v.V}}
+		return r.record(s, at.UnixMilli(), promql.Vector{{F: v.V}})
 	default:
 		return fmt.Errorf("expr gives a %s; want an instant vector or a scalar", result.Value.Type())
 	}
-	live := make(map[*series]bool, len(samples))
-	for _, sample := range samples {
-		if sample.H != nil {
-			return errors.New("expr gives native histograms, which the testbed does not keep")
+}
+
+// record adds the results to the store, and marks stale what the evaluation before gave
+// and this one does not. The order of results is one of chance where the engine goes
+// over a map, as for histogram_quantile; new series must not be in that order.
+func (r *rule) record(s *store, at int64, results promql.Vector) error {
+	for i := range results {
+		if results[i].H != nil {
+			return errors.New("expr gives native histograms, which the testbed does not keep; give plain numbers")
 		}
-		to := s.series(r.labels(sample.Metric))
+		results[i].Metric = r.labels(results[i].Metric)
+	}
+	sortVector(results)
+	live := make(map[*series]bool, len(results))
+	for _, sample := range results {
+		to := s.series(sample.Metric)
 		if live[to] {
-			return fmt.Errorf("two results have the labels %s", to.labels)
+			return fmt.Errorf("two results have the labels %s; aggregate them to one", to.labels)
+		}
+		if !s.append(to, at, sample.F) {
+			return fmt.Errorf("%s has a sample of this time from elsewhere; give each rule names or labels of its own", to.labels)
 		}
 		live[to] = true
-		s.append(to, at.UnixMilli(), sample.F)
 	}
-	var gone []*series
-	for old := range r.live {
+	for old := range r.live { // in any order: nothing is added but a marker to each
 		if !live[old] {
-			gone = append(gone, old)
+			s.end(old, at)
 		}
-	}
-	slices.SortFunc(gone, func(a, b *series) int { return labels.Compare(a.labels, b.labels) })
-	for _, old := range gone {
-		s.end(old, at.UnixMilli())
 	}
 	r.live = live
 	return nil
+}
+
+func sortVector(v promql.Vector) {
+	slices.SortFunc(v, func(a, b promql.Sample) int { return labels.Compare(a.Metric, b.Metric) })
 }
 
 func (r *rule) labels(metric labels.Labels) labels.Labels {

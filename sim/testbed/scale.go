@@ -3,13 +3,15 @@ package testbed
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// scaleOf returns the autoscaling/v1 Scale of a Deployment.
+// scaleOf returns the autoscaling/v1 Scale of a Deployment. By the API's convention a
+// scale of 0 has no spec.replicas.
 func scaleOf(d object) object {
 	meta := map[string]any{}
 	for _, field := range []string{"name", "namespace", "uid", "resourceVersion", "creationTimestamp"} {
@@ -18,14 +20,18 @@ func scaleOf(d object) object {
 	spec, _ := d["spec"].(map[string]any)
 	status, _ := d["status"].(map[string]any)
 	name, _ := meta["name"].(string)
+	wanted := map[string]any{}
+	if n := spec["replicas"]; n != json.Number("0") {
+		wanted["replicas"] = n
+	}
 	return object{
 		"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta,
-		"spec":   map[string]any{"replicas": spec["replicas"]},
+		"spec":   wanted,
 		"status": map[string]any{"replicas": status["replicas"], "selector": "app=" + name},
 	}
 }
 
-func (t *Testbed) getScale(q *http.Request) (any, error) {
+func (t *Testbed) getScale(q *request) (any, error) {
 	d, err := t.get(deployments, q)
 	if err != nil {
 		return nil, err
@@ -33,23 +39,19 @@ func (t *Testbed) getScale(q *http.Request) (any, error) {
 	return scaleOf(d), nil
 }
 
-func (t *Testbed) putScale(q *http.Request) (any, error) {
+func (t *Testbed) putScale(q *request) (any, error) {
 	d, err := t.get(deployments, q)
 	if err != nil {
 		return nil, err
 	}
-	body, err := readBody(q)
-	if err != nil {
-		return nil, err
-	}
-	scale, err := decodeObject(body)
+	scale, err := decodeObject(q.body)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	return t.writeScale(q, d, scale)
 }
 
-func (t *Testbed) patchScale(q *http.Request) (any, error) {
+func (t *Testbed) patchScale(q *request) (any, error) {
 	d, err := t.get(deployments, q)
 	if err != nil {
 		return nil, err
@@ -63,7 +65,7 @@ func (t *Testbed) patchScale(q *http.Request) (any, error) {
 
 // writeScale carries the replicas of a Scale over into its Deployment. Replicas
 // run at once as far as the object goes; the emulator's settle time follows.
-func (t *Testbed) writeScale(q *http.Request, d, scale object) (any, error) {
+func (t *Testbed) writeScale(q *request, d, scale object) (any, error) {
 	var view struct {
 		Metadata struct {
 			Name            string `json:"name"`
@@ -78,6 +80,10 @@ func (t *Testbed) writeScale(q *http.Request, d, scale object) (any, error) {
 	}
 	if view.Metadata.Name != q.PathValue("name") {
 		return nil, apierrors.NewBadRequest("the name of the object does not match the name on the URL")
+	}
+	if n := view.Spec.Replicas; n < 0 {
+		return nil, apierrors.NewInvalid(schema.GroupKind{Group: "autoscaling", Kind: "Scale"}, view.Metadata.Name,
+			field.ErrorList{field.Invalid(field.NewPath("spec", "replicas"), n, "must be greater than or equal to 0")})
 	}
 	replicas := json.Number(strconv.Itoa(int(view.Spec.Replicas)))
 	changed := maps.Clone(d)

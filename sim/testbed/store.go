@@ -19,7 +19,7 @@ import (
 // store keeps samples in memory: append-only per series, the old ones dropped.
 // It has no lock; the Testbed's guards it.
 type store struct {
-	retention int64 // ms; at least as much is kept, at most about twice
+	retention int64 // ms; at least as much is kept, of series that go on at most about twice
 	byName    map[string][]*series
 	byLabels  map[string]*series // key: Labels.Bytes
 }
@@ -47,18 +47,28 @@ func (s *store) series(l labels.Labels) *series {
 	return found
 }
 
-// append adds a sample that is newer than the series' last.
-func (s *store) append(to *series, at int64, v float64) {
-	if n := len(to.times); n > 0 && at-to.times[0] > 2*s.retention {
+// append adds a sample. It reports false, and adds nothing, if the series has one of
+// that time or later already; a stale marker of the same time gives way.
+func (s *store) append(to *series, at int64, v float64) bool {
+	n := len(to.times)
+	if n > 0 && to.times[n-1] >= at {
+		if to.times[n-1] > at || !value.IsStaleNaN(to.values[n-1]) {
+			return false
+		}
+		to.values[n-1] = v
+		return true
+	}
+	if n > 0 && at-to.times[0] > 2*s.retention {
 		cut := sort.Search(n, func(i int) bool { return to.times[i] >= at-s.retention })
 		to.times = slices.Delete(to.times, 0, cut)
 		to.values = slices.Delete(to.values, 0, cut)
 	}
 	to.times = append(to.times, at)
 	to.values = append(to.values, v)
+	return true
 }
 
-// end marks a series stale, unless it is already.
+// end marks a series stale, unless it is already, or something has just been added to it.
 func (s *store) end(of *series, at int64) {
 	if n := len(of.values); n > 0 && !value.IsStaleNaN(of.values[n-1]) {
 		s.append(of, at, staleNaN)
@@ -186,7 +196,7 @@ func (it *iterator) Next() chunkenc.ValueType {
 	return it.kind()
 }
 
-func (it *iterator) Seek(t int64) chunkenc.ValueType {
+func (it *iterator) Seek(t int64) chunkenc.ValueType { //nolint:govet // the interface is Prometheus'
 	it.i = max(it.i, 0)
 	rest := it.window.times[min(it.i, len(it.window.times)):]
 	it.i += sort.Search(len(rest), func(i int) bool { return rest[i] >= t })

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -41,7 +41,7 @@ type Options struct {
 	Start              time.Time
 	ScrapeInterval     time.Duration
 	EvaluationInterval time.Duration // of groups that do not set their own
-	Retention          time.Duration // of samples
+	Retention          time.Duration // of samples; a query that reaches further back finds fewer than there were, or none
 
 	PrometheusListener net.Listener // nil: a free port of 127.0.0.1; closed by Close
 	KubernetesListener net.Listener
@@ -57,7 +57,6 @@ type Faults struct {
 // Testbed is an emulated mesh with the interfaces of a real one. Its methods may
 // be called at the same time as its servers are used.
 type Testbed struct {
-	mesh       string
 	graph      emulator.Graph
 	start      time.Time
 	scrape     time.Duration
@@ -113,12 +112,9 @@ func build(o *Options) (*Testbed, error) {
 		}
 	}
 	t := &Testbed{
-		mesh: o.Mesh, graph: o.Graph, start: o.Start, scrape: o.ScrapeInterval,
-		engine: promql.NewEngine(promql.EngineOpts{
-			MaxSamples: 50_000_000, Timeout: 2 * time.Minute, EnableAtModifier: true, EnableNegativeOffset: true,
-			Parser: parser.NewParser(parser.Options{}),
-		}),
-		store: newStore(o.Retention.Milliseconds()),
+		graph: o.Graph, start: o.Start, scrape: o.ScrapeInterval,
+		engine: newEngine(o.EvaluationInterval),
+		store:  newStore(o.Retention.Milliseconds()),
 	}
 	var err error
 	if t.groups, err = loadRules(o.Rules, o.EvaluationInterval); err != nil {
@@ -141,6 +137,15 @@ func build(o *Options) (*Testbed, error) {
 	}
 	t.scraped = make([]*series, len(t.emulator.Series()))
 	return t, nil
+}
+
+// newEngine builds an engine with the settings of a Prometheus server's.
+func newEngine(evaluation time.Duration) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 50_000_000, Timeout: 2 * time.Minute, EnableAtModifier: true, EnableNegativeOffset: true,
+		NoStepSubqueryIntervalFn: func(int64) int64 { return evaluation.Milliseconds() },
+		Parser:                   parser.NewParser(parser.Options{}),
+	})
 }
 
 // Now returns the virtual time.
@@ -232,11 +237,19 @@ func (t *Testbed) scrapeAll(at int64) {
 	})
 }
 
+// seriesLabels are the labels that Prometheus stores. Since its version 3 the bound of
+// a bucket reads there as in OpenMetrics, whatever the proxy wrote: le="35" as "35.0".
 func seriesLabels(s emulator.Series) labels.Labels {
 	b := labels.NewScratchBuilder(len(s.Labels) + 1)
 	b.Add(labels.MetricName, s.Name)
 	for _, l := range s.Labels {
-		b.Add(l.Name, l.Value)
+		v := l.Value
+		if l.Name == labels.BucketLabel {
+			if bound, err := strconv.ParseFloat(v, 64); err == nil {
+				v = labels.FormatOpenMetricsFloat(bound)
+			}
+		}
+		b.Add(l.Name, v)
 	}
 	b.Sort()
 	return b.Labels()
@@ -245,51 +258,4 @@ func seriesLabels(s emulator.Series) labels.Labels {
 // Close stops the servers and waits for their goroutines.
 func (t *Testbed) Close() error {
 	return errors.Join(t.prometheus.close(), t.kubernetes.close(), t.engine.Close())
-}
-
-// server is an HTTP server and the goroutine that runs it.
-type server struct {
-	url  string
-	http *http.Server
-	done chan error
-}
-
-func serve(l net.Listener, h http.Handler) (*server, error) {
-	if l == nil {
-		var err error
-		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return nil, err
-		}
-	}
-	s := &server{
-		url:  "http://" + l.Addr().String(),
-		http: &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second},
-		done: make(chan error, 1),
-	}
-	go func() { s.done <- s.http.Serve(l) }()
-	return s, nil
-}
-
-// close lets requests finish for a while, then cuts them off.
-func (s *server) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
-	}
-	if served := <-s.done; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	// A second close finds the same answer.
-	s.done <- http.ErrServerClosed
-	return err
-}
-
-func closeListeners(ls ...net.Listener) {
-	for _, l := range ls {
-		if l != nil {
-			_ = l.Close() // the reason for giving up is reported; this adds nothing
-		}
-	}
 }

@@ -64,7 +64,7 @@ func virtualServiceSpec(mesh string, g emulator.Graph, s emulator.Settings) map[
 			"timeout": fmt.Sprintf("%gs", service.TimeoutSeconds),
 		}
 		if b := s.Blocking[i]; b > 0 {
-			route["fault"] = map[string]any{"abort": map[string]any{"percentage": map[string]any{"value": 100 * b}, "httpStatus": blockStatus}}
+			route["fault"] = map[string]any{"abort": map[string]any{"percentage": map[string]any{"value": math.Round(b*1e6) / 1e4}, "httpStatus": blockStatus}}
 		}
 		routes = append(routes, route)
 	}
