@@ -38,12 +38,14 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 
 // counts reports whether the interval since the open intent moves the debt: the
 // settings in force were the active policy's own choice, made with the authority to
-// act, neither edited by the guard nor changed by anybody else. No other interval
-// does (no windup).
+// act and under the margins, neither edited by the guard nor changed by anybody else.
+// No other interval does (no windup): a policy that predicts nothing, such as the
+// threshold policy, knows of no margin, and runs up no debt against it.
 func (l *Loop) counts(live policy.Action) bool {
 	i := l.open
 	return i != nil && l.own && live != nil &&
 		i.PolicyRole == journal.RoleActive && i.Authority == "act" && i.Hold == "" && len(i.Edits) == 0 &&
+		i.Decision != nil && len(i.Decision.Expected) > 0 &&
 		live.Equal(i.Guarded, convergedTolerance)
 }
 

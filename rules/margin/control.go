@@ -21,23 +21,29 @@ type Entry struct {
 // the next one. The host keeps it in its journal, the simulators in memory.
 type Control []Entry
 
-// Adopt returns the control state for the given services: the entries of c where
-// it has them, so that a reload or a change of policy is made without a bump, and
-// for the others a new state from initial, which gives an objective's first margin
-// and spread.
+// Adopt returns the control state for the given services: the entries of c that
+// have a debt, so that a reload or a change of policy is made without a bump. The
+// others start from initial, which gives an objective's first margin and spread;
+// what was measured of them stays.
 func (c Control) Adopt(p Params, services []policy.Service, initial func(service, signal string) (margin, spread float64)) Control {
 	var out Control
 	for _, s := range services {
 		for _, o := range s.Objectives {
-			if e, ok := c.find(s.Name, o.Signal); ok && e.Spread > 0 {
-				out = append(out, e)
-				continue
+			e, _ := c.find(s.Name, o.Signal)
+			if e.Counted == 0 || !(e.Spread > 0) {
+				fresh := first(p, initial, s.Name, o.Signal)
+				fresh.Spent, fresh.Intervals = e.Spent, e.Intervals
+				e = Entry{Service: s.Name, Signal: o.Signal, At: e.At, State: fresh}
 			}
-			margin, spread := initial(s.Name, o.Signal)
-			out = append(out, Entry{Service: s.Name, Signal: o.Signal, State: New(p, margin, spread)})
+			out = append(out, e)
 		}
 	}
 	return out
+}
+
+func first(p Params, initial func(service, signal string) (margin, spread float64), service, signal string) State {
+	margin, spread := initial(service, signal)
+	return New(p, margin, spread)
 }
 
 func (c Control) find(service, signal string) (Entry, bool) {
@@ -58,8 +64,8 @@ type Measured struct {
 }
 
 // Measure returns the control state after an interval that ended with the given
-// state. counted says that the live action was the active policy's own choice,
-// applied and converged. An objective whose signal is not valid, or has no newer
+// state. counted says that the live action was the active policy's own choice, made
+// under the margins, applied and converged. An objective whose signal is not valid, or has no newer
 // sample than the last time, had no interval.
 func (c Control) Measure(p Params, services []policy.Service, state policy.State, counted bool) (Control, []Measured) {
 	out, i := slices.Clone(c), 0
