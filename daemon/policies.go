@@ -10,6 +10,7 @@ import (
 
 	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/plugins/explore"
 	"github.com/windvane/windvane/plugins/host"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/tabular"
@@ -21,6 +22,7 @@ import (
 // Builtins are the policies that this binary serves as plugins, `windvane plugin serve NAME`.
 func Builtins() map[string]func() policy.Policy {
 	return map[string]func() policy.Policy{
+		"explore":   func() policy.Policy { return explore.New() },
 		"tabular":   func() policy.Policy { return tabular.New() },
 		"threshold": func() policy.Policy { return threshold.New() },
 	}

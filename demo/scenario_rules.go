@@ -2,7 +2,9 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/windvane/windvane/rules"
@@ -11,7 +13,7 @@ import (
 // RulesOptions are what changes of the mesh's rules file between the demo's parts.
 type RulesOptions struct {
 	Authority rules.Authority
-	Policies  []rules.PolicyRef // name, plugin, role and artefact are used
+	Policies  []rules.PolicyRef // whole-number settings only
 	Directory string            // of the file: artefacts are relative to it
 }
 
@@ -45,6 +47,12 @@ changes_per_hour = 3600
 		fmt.Fprintf(&b, "\n[[policy]]\nname = %q\nplugin = %q\nrole = %q\n", p.Name, p.Plugin, p.Role)
 		if p.Artefact != "" {
 			fmt.Fprintf(&b, "artefact = %q\n", p.Artefact)
+		}
+		if len(p.Settings) > 0 {
+			b.WriteString("[policy.settings]\n")
+			for _, k := range slices.Sorted(maps.Keys(p.Settings)) {
+				fmt.Fprintf(&b, "%s = %d\n", k, p.Settings[k])
+			}
 		}
 	}
 	return []byte(b.String())

@@ -40,11 +40,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	app.Version(version.Print("windvane"))
 	commands := map[string]func() error{}
 	addCheck(app, commands, stdout)
+	addEvaluate(app, commands, stdout, stderr)
+	addDemo(app, commands, stdout, stderr)
 	addExplain(app, commands, stdout)
 	addImport(app, commands, stdout)
 	addPlugin(app, commands)
 	addRun(app, commands, stderr)
 	addStatus(app, commands, stdout)
+	addTrain(app, commands, stdout, stderr)
 
 	command, err := app.Parse(args)
 	if exit >= 0 {

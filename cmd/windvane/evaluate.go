@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// addEvaluate adds `evaluate`.
+func addEvaluate(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
+	c := app.Command("evaluate", "Judge policies on a model of a dataset, and on configurations that they have not seen.")
+	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
+	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
+	policies := c.Flag("policy", "A policy: optimum, tabular, threshold, static, random, or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all.").Strings()
+	seed := c.Flag("seed", "The first seed of the runs.").Default("1").Uint64()
+	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
+	asJSON := c.Flag("json", "Print JSON.").Bool()
+	commands["evaluate"] = func() error {
+		if *seeds < 1 || *seeds > 1000 {
+			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
+		}
+		o := eval.Options{Seed: *seed, Seeds: *seeds}
+		return evaluate(*rulesFile, *data, *policies, o, *asJSON, stdout, stderr)
+	}
+}
+
+func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON bool, stdout, stderr io.Writer) error {
+	var err error
+	if o.Policies, o.Artefacts, err = subjects(policies); err != nil {
+		return usageError{err}
+	}
+	if o.Rules, o.Dataset, _, err = loadData("evaluate", rulesFile, data); err != nil {
+		return err
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	p := newProgress("evaluate", stderr)
+	defer p.stop()
+	o.Progress = p.note
+	report, err := eval.Evaluate(ctx, o)
+	if ctx.Err() != nil {
+		return fmt.Errorf("evaluate: stopped before it was done: %w", ctx.Err())
+	}
+	if err != nil {
+		// What can fail here is how rules, data and artefacts fit each other.
+		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
+	}
+	p.stop()
+	if asJSON {
+		return json.NewEncoder(stdout).Encode(report)
+	}
+	return report.WriteText(stdout)
+}
+
+// subjects tells names from directories. An artefact is judged as it is, and what it
+// was made by is judged beside it on configurations held out.
+func subjects(policies []string) (names []string, artefacts map[string]*train.Artefact, err error) {
+	if len(policies) == 0 {
+		return eval.Names(), nil, nil
+	}
+	artefacts = map[string]*train.Artefact{}
+	for _, p := range policies {
+		if slices.Contains(eval.Names(), p) {
+			names = append(names, p)
+			continue
+		}
+		if info, err := os.Stat(p); err != nil || !info.IsDir() {
+			return nil, nil, fmt.Errorf("evaluate: --policy %s is neither a policy nor the directory of an artefact; %s", p, rules.Suggest(p, eval.Names()))
+		}
+		a, err := train.Read(p)
+		if err != nil {
+			return nil, nil, fmt.Errorf("evaluate: %w", err)
+		}
+		if a.Card.Policy != eval.Tabular {
+			return nil, nil, fmt.Errorf("evaluate: artefact %s is of policy %q, which this windvane does not know", p, a.Card.Policy)
+		}
+		name := filepath.Base(filepath.Clean(p))
+		if _, ok := artefacts[name]; ok {
+			return nil, nil, fmt.Errorf("evaluate: two artefacts are called %s; give them different names", name)
+		}
+		artefacts[name] = a
+	}
+	return names, artefacts, nil
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/dataset"
+	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// addTrain adds `train`.
+func addTrain(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
+	c := app.Command("train", "Learn a mesh from a dataset, and write a policy's artefact with a card that says what it is worth.")
+	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
+	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
+	name := c.Flag("policy", "The policy to train: tabular.").Default(eval.Tabular).String()
+	seed := c.Flag("seed", "Draws the configurations that are held out of a fit.").Default("1").Uint64()
+	out := c.Flag("output", "Directory in which the artefact gets a directory of its own.").Short('o').Required().String()
+	commands["train"] = func() error { return trainPolicy(*rulesFile, *data, *name, *seed, *out, stdout, stderr) }
+}
+
+// trainable are the policies that `train` knows.
+var trainable = []string{eval.Tabular}
+
+func trainPolicy(rulesFile, data, name string, seed uint64, out string, stdout, stderr io.Writer) error {
+	if name != eval.Tabular {
+		return usageError{fmt.Errorf("train: no policy %q can be trained; %s", name, rules.Suggest(name, trainable))}
+	}
+	m, d, digest, err := loadData("train", rulesFile, data)
+	if err != nil {
+		return err
+	}
+	p := newProgress("train", stderr)
+	defer p.stop()
+	p.note(fmt.Sprintf("fitting %d rows, once whole and five times with a fifth of the configurations held out", d.Rows()))
+	// What can fail here is how rules and data fit each other.
+	t, err := train.EnumerateTabular(m, d, digest, seed)
+	if err != nil {
+		return usageError{fmt.Errorf("train: %s with %s: %w", data, rulesFile, err)}
+	}
+	p.note("writing the artefact")
+	table, err := t.Table.Encode()
+	if err != nil {
+		return err
+	}
+	system, err := t.Model.Encode()
+	if err != nil {
+		return err
+	}
+	dir, err := train.Write(out, t.Card, table, system)
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	p.stop()
+	return describe(stdout, t.Card, dir)
+}
+
+// loadData reads what training and judging start from, and the dataset's digest.
+// Every error is the user's.
+func loadData(command, rulesFile, data string) (*rules.Mesh, *dataset.Dataset, string, error) {
+	m, err := rules.Load(rulesFile)
+	if err != nil {
+		return nil, nil, "", usageError{err}
+	}
+	src, err := os.ReadFile(data)
+	if err != nil {
+		return nil, nil, "", usageError{fmt.Errorf("%s: dataset: %w; make one with `windvane import trace`", command, err)}
+	}
+	d, err := dataset.Read(data, bytes.NewReader(src))
+	if err != nil {
+		return nil, nil, "", usageError{err}
+	}
+	sum := sha256.Sum256(src)
+	return m, d, hex.EncodeToString(sum[:]), nil
+}
+
+// describe says what was learned.
+func describe(w io.Writer, c train.Card, dir string) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	lines := []string{
+		fmt.Sprintf("learned mesh %s from %d rows of %d configurations", c.Mesh, c.Data.Rows, c.Data.Configurations), "",
+		"service\tR2, configurations held out\tspread\tfirst margin\toffered load\ttable at",
+	}
+	for _, s := range c.Services {
+		var loads []string
+		for _, l := range s.Loads {
+			loads = append(loads, fmt.Sprintf("%.3g", l))
+		}
+		if n := len(loads); n > 6 {
+			loads = []string{loads[0], loads[1], "…", loads[n-1]}
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%.2f\t%.1f %%\t%.1f %%\t%.3g to %.3g/s\t%s/s",
+			s.Service, s.R2, 100*s.Spread, 100*s.Margin, s.Offered.Min, s.Offered.Max, strings.Join(loads, " ")))
+	}
+	for _, s := range c.BestStatic {
+		lines = append(lines, "", "best static setting, objective "+s.Objective+"\t"+staticFigures(s))
+		lines = append(lines, settings(s.Action)...)
+	}
+	lines = append(lines, "", "artefact\t"+dir)
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(out, l); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
+	return out.Flush()
+}
+
+func staticFigures(s train.Static) string {
+	text := fmt.Sprintf("carries %.3f of the offered load", s.Carried)
+	if s.Reward != nil {
+		text += fmt.Sprintf(", has %.3f of the best reward", *s.Reward)
+	}
+	if s.Objective == train.ObjectiveBudget && !s.Feasible {
+		text += ", exceeds a budget (none keeps them all)"
+	}
+	return text
+}
+
+// settings lists an action, the weights of a target in one line.
+func settings(a policy.Action) []string {
+	var out []string
+	for i, s := range a {
+		if s.Kind == policy.Weight && i > 0 && a[i-1].Target == s.Target && a[i-1].Kind == policy.Weight {
+			out[len(out)-1] += fmt.Sprintf(", %s %.3g", s.Part, s.Value)
+			continue
+		}
+		line := fmt.Sprintf("  %s of %s\t", s.Kind, s.Target)
+		if s.Part != "" {
+			line += s.Part + " "
+		}
+		out = append(out, line+fmt.Sprintf("%.3g", s.Value))
+	}
+	return out
+}
+
+// patience is how long a command may be silent.
+const patience = 2 * time.Second
+
+// progress tells a person what takes so long, once it takes long. It is for one
+// goroutine at a time.
+type progress struct {
+	mu      sync.Mutex
+	command string
+	w       io.Writer
+	last    string
+	due     bool
+	start   time.Time
+	timer   *time.Timer
+}
+
+func newProgress(command string, w io.Writer) *progress {
+	p := &progress{command: command, w: w, start: time.Now()}
+	p.timer = time.AfterFunc(patience, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.timer == nil {
+			return
+		}
+		p.due = true
+		p.say()
+	})
+	return p
+}
+
+// note says what is being done from now on.
+func (p *progress) note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last = text; p.due {
+		p.say()
+	}
+}
+
+func (p *progress) say() {
+	if p.last != "" {
+		_, _ = fmt.Fprintf(p.w, "%s: %.0f s: %s\n", p.command, time.Since(p.start).Seconds(), p.last)
+	}
+}
+
+// stop ends it; it may be called twice.
+func (p *progress) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer, p.due = nil, false
+	}
+}
