@@ -68,10 +68,20 @@ func (e *Ensemble) check(features int) error {
 	return nil
 }
 
-// Tabulate predicts every action of the knobs' grid at every combination of the
-// given loads (by service, ascending, requests/s), on all cores. Signals name, by
-// service, what is predicted.
+// Tabulate predicts the latency of every action of the knobs' grid at every
+// combination of the given loads (by service, ascending, requests/s), on all cores.
+// Signals name, by service, what is predicted.
 func (m *System) Tabulate(loads [][]float64, signals []string) (*Table, error) {
+	return m.tabulate(loads, signals, (*Predictor).Latency)
+}
+
+// TabulateCarried is Tabulate for the carried load, in requests/s; NaN where it was
+// never measured.
+func (m *System) TabulateCarried(loads [][]float64) (*Table, error) {
+	return m.tabulate(loads, make([]string, len(m.Services)), (*Predictor).Carried)
+}
+
+func (m *System) tabulate(loads [][]float64, signals []string, predict func(p *Predictor, out, settings, offered []float64)) (*Table, error) {
 	grid, err := policy.Grid(m.Knobs)
 	if err != nil {
 		return nil, err
@@ -104,7 +114,7 @@ func (m *System) Tabulate(loads [][]float64, signals []string) (*Table, error) {
 					for k := range a {
 						settings[k] = a[k].Value
 					}
-					p.Latency(out, settings, offered)
+					predict(p, out, settings, offered)
 					for s, v := range out {
 						t.Values[(point*len(grid)+i)*n+s] = float32(v)
 					}

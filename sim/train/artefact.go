@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/model"
@@ -19,17 +20,17 @@ import (
 
 // Card says what an artefact is, and what it may be trusted with.
 type Card struct {
-	Version    int             `json:"version"` // of the card; 1
-	Policy     string          `json:"policy"`
-	Mesh       string          `json:"mesh"`
-	Seed       uint64          `json:"seed"`
-	Artefact   string          `json:"artefact_sha256"` // of policy.bin
-	Model      string          `json:"model_sha256"`    // of model.bin
-	Data       Data            `json:"data"`
-	Services   []ServiceCard   `json:"services"`
-	Knobs      []policy.Knob   `json:"knobs"`
-	Settings   []model.Span    `json:"settings"` // by knob, in the data
-	BestStatic json.RawMessage `json:"best_static,omitempty"`
+	Version    int           `json:"version"` // of the card; 1
+	Policy     string        `json:"policy"`
+	Mesh       string        `json:"mesh"`
+	Seed       uint64        `json:"seed"`
+	Artefact   string        `json:"artefact_sha256"` // of policy.bin
+	Model      string        `json:"model_sha256"`    // of model.bin
+	Data       Data          `json:"data"`
+	Services   []ServiceCard `json:"services"`
+	Knobs      []policy.Knob `json:"knobs"`
+	Settings   []model.Span  `json:"settings"`    // by knob, in the data
+	BestStatic []Static      `json:"best_static"` // one for each objective
 }
 
 // Data says what the model was fitted on.
@@ -44,6 +45,7 @@ type ServiceCard struct {
 	Service string     `json:"service"`
 	Signal  string     `json:"signal"`
 	Offered model.Span `json:"offered"` // requests/s in the data
+	Loads   []float64  `json:"loads"`   // requests/s at which the table was made
 	R2      float64    `json:"r2"`      // configurations held out
 	Margin  float64    `json:"margin"`  // (1-budget) quantile of the held-out relative residuals: the first margin
 	Spread  float64    `json:"spread"`  // .9 quantile of their absolute values
@@ -57,7 +59,8 @@ const (
 )
 
 // Write stores an artefact in a directory of its own below dir, named after its
-// content, and returns the directory. The same content gets the same directory.
+// content, and returns the directory. The same content gets the same directory. A
+// crash leaves no directory of that name that is incomplete.
 func Write(dir string, card Card, artefact, system []byte) (string, error) {
 	card.Version = 1
 	card.Artefact, card.Model = digest(artefact), digest(system)
@@ -65,27 +68,51 @@ func Write(dir string, card Card, artefact, system []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("artefact: card: %w", err)
 	}
-	path := filepath.Join(dir, card.Policy+"-"+digest(text)[:12])
+	text = append(text, '\n')
+	path := filepath.Join(dir, card.name(text))
 	if _, err := os.Stat(path); err == nil {
+		if _, err := Read(path); err != nil {
+			return "", fmt.Errorf("%w; remove it first", err)
+		}
 		return path, nil
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("artefact: %w", err)
 	}
 	tmp, err := os.MkdirTemp(dir, ".artefact-")
 	if err != nil {
 		return "", fmt.Errorf("artefact: %w", err)
 	}
-	for name, content := range map[string][]byte{cardFile: append(text, '\n'), policyFile: artefact, modelFile: system} {
-		if err := os.WriteFile(filepath.Join(tmp, name), content, 0o600); err != nil {
-			return "", errors.Join(fmt.Errorf("artefact: %w", err), os.RemoveAll(tmp))
-		}
+	if err := fill(tmp, map[string][]byte{cardFile: text, policyFile: artefact, modelFile: system}); err != nil {
+		return "", errors.Join(fmt.Errorf("artefact: %w", err), os.RemoveAll(tmp))
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		return "", errors.Join(fmt.Errorf("artefact: %w", err), os.RemoveAll(tmp))
 	}
 	return path, nil
 }
+
+// fill writes files that everybody may read (the daemon is rarely who trains), and
+// waits until they are on disk.
+func fill(dir string, files map[string][]byte) error {
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(content)
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name is the directory of the artefact with this card.
+func (c Card) name(text []byte) string { return c.Policy + "-" + digest(text)[:12] }
 
 // Artefact is what Read found.
 type Artefact struct {
@@ -95,7 +122,9 @@ type Artefact struct {
 	Model  []byte
 }
 
-// Read reads an artefact's directory, and refuses one whose content is not what its card says.
+// Read reads an artefact's directory. It refuses one whose files are not those that
+// its card names, or whose card is not the one that the directory is named after; a
+// directory that was given another name is only held against its card.
 func Read(path string) (*Artefact, error) {
 	var a Artefact
 	for name, to := range map[string]*[]byte{cardFile: &a.Text, policyFile: &a.Policy, modelFile: &a.Model} {
@@ -106,16 +135,26 @@ func Read(path string) (*Artefact, error) {
 		*to = b
 	}
 	if err := json.Unmarshal(a.Text, &a.Card); err != nil {
-		return nil, fmt.Errorf("artefact %s: %s: %w", path, cardFile, err)
+		return nil, fmt.Errorf("artefact %s: %s: %w; train it again", path, cardFile, err)
 	}
 	if a.Card.Version != 1 {
 		return nil, fmt.Errorf("artefact %s: its card has version %d, this windvane reads 1; train it again", path, a.Card.Version)
 	}
-	if digest(a.Policy) != a.Card.Artefact || digest(a.Model) != a.Card.Model {
-		return nil, fmt.Errorf("artefact %s: its files are not those that its card names; train it again", path)
+	if digest(a.Policy) != a.Card.Artefact {
+		return nil, fmt.Errorf("artefact %s: %s is not the file that its card names; train it again", path, policyFile)
+	}
+	if digest(a.Model) != a.Card.Model {
+		return nil, fmt.Errorf("artefact %s: %s is not the file that its card names; train it again", path, modelFile)
+	}
+	if base := filepath.Base(path); addressed.MatchString(base) && base != a.Card.name(a.Text) {
+		return nil, fmt.Errorf("artefact %s: %s was changed after it was written (its digest is %s); train it again",
+			path, cardFile, digest(a.Text)[:12])
 	}
 	return &a, nil
 }
+
+// addressed matches the names that Write gives.
+var addressed = regexp.MustCompile(`^[a-z]+-[0-9a-f]{12}$`)
 
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
