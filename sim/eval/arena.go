@@ -1,0 +1,139 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/tabular"
+	"github.com/windvane/windvane/plugins/threshold"
+	"github.com/windvane/windvane/sim/model"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// arena is a truth, and what the policies know of it.
+type arena struct {
+	*evaluation
+	on        string
+	truth     *truth
+	trained   *train.Tabular             // on what the policies may have seen
+	artefacts map[string]*train.Artefact // trained elsewhere
+}
+
+// judge runs every policy under every objective and load of one seed.
+func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
+	random := func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
+	noise := random(streamNoise)
+	for _, l := range []struct {
+		name    string
+		offered [][]float64
+	}{
+		{LoadSeen, seen(r.loads, random(streamSeen))},
+		{LoadUnseen, unseen(r.loads, random(streamUnseen))},
+	} {
+		s := series{offered: l.offered, noise: draw(r.noise, len(l.offered), noise)}
+		objectives := []string{train.ObjectiveBudget}
+		if r.goal.HasReward() {
+			objectives = []string{train.ObjectiveReward, train.ObjectiveBudget}
+		}
+		for _, objective := range objectives {
+			named := append([]string{Optimum, Static}, r.Policies...)
+			if r.on == OnHeldOut && len(r.Artefacts) > 0 {
+				// An artefact may have seen all data: what made it is judged instead.
+				named = append(named, Tabular)
+			}
+			slices.Sort(named)
+			for _, name := range slices.Compact(named) {
+				t, err := r.one(ctx, name, objective, s, random(streamRandom))
+				if err != nil {
+					return fmt.Errorf("policy %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
+				}
+				out[subject{objective, l.name, r.on, name, ""}] = t
+			}
+			for name, artefact := range r.artefacts {
+				t, err := r.tabular(ctx, artefact.Policy, artefact.Card, objective, s)
+				if err != nil {
+					return fmt.Errorf("artefact %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
+				}
+				out[subject{objective, l.name, r.on, Tabular, name}] = t
+			}
+		}
+	}
+	return nil
+}
+
+// one runs one policy.
+func (r *arena) one(ctx context.Context, name, objective string, s series, rng *rand.Rand) (tally, error) {
+	switch name {
+	case Tabular:
+		artefact, err := r.trained.Table.Encode()
+		if err != nil {
+			return tally{}, err
+		}
+		return r.tabular(ctx, artefact, r.trained.Card, objective, s)
+	case Threshold:
+		return r.steer(ctx, threshold.New(), r.trained.Card, s)
+	case Optimum:
+		if objective == train.ObjectiveReward {
+			return r.follow(s, rewardPlan(r.goal, r.truth.choices, s.offered)), nil
+		}
+		return r.follow(s, budgetPlan(r.goal, r.truth.choices, s)), nil
+	case Static:
+		for _, best := range r.trained.Card.BestStatic {
+			if best.Objective == objective {
+				return r.follow(s, slices.Repeat([]int{r.truth.index[key(best.Action)]}, len(s.offered))), nil
+			}
+		}
+	case Random:
+		plan := make([]int, len(s.offered))
+		for t := range plan {
+			plan[t] = rng.IntN(len(r.truth.choices.Grid))
+		}
+		return r.follow(s, plan), nil
+	}
+	return tally{}, fmt.Errorf("no such policy; known: %v", Names())
+}
+
+// tabular runs a table: under "reward" the action with the greatest reward on its
+// mean, under "budget" the policy that is served, in the closed loop.
+func (r *arena) tabular(ctx context.Context, artefact []byte, card train.Card, objective string, s series) (tally, error) {
+	if objective == train.ObjectiveBudget {
+		p := tabular.New()
+		if err := p.Configure(ctx, policy.Config{Artefact: artefact}); err != nil {
+			return tally{}, err
+		}
+		return r.steer(ctx, p, card, s)
+	}
+	table, err := model.DecodeTable(artefact)
+	if err != nil {
+		return tally{}, err
+	}
+	c, err := train.NewChoices(table)
+	if err != nil {
+		return tally{}, err
+	}
+	a, sum := r.truth.asker(), tally{}
+	measured := make([]float64, len(a.seconds))
+	for t, action := range rewardPlan(r.goal, c, s.offered) {
+		a.of(s.offered[t], c.Grid[action])
+		sum.add(a, s.offered[t], s.noise[t], measured)
+	}
+	return sum, nil
+}
+
+func (r *arena) steer(ctx context.Context, p policy.Policy, card train.Card, s series) (tally, error) {
+	return steered{mesh: r.Rules, policy: p, initial: card.Initial}.run(ctx, r.truth.asker(), s)
+}
+
+// follow takes an action of the truth's grid in each interval.
+func (r *arena) follow(s series, plan []int) tally {
+	a, sum := r.truth.asker(), tally{}
+	measured := make([]float64, len(a.seconds))
+	for t, action := range plan {
+		a.at(s.offered[t], action)
+		sum.add(a, s.offered[t], s.noise[t], measured)
+	}
+	return sum
+}

@@ -1,0 +1,226 @@
+package eval
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/dataset"
+	"github.com/windvane/windvane/sim/model"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// The policies that Evaluate knows by name, in the order of its rows.
+const (
+	Optimum   = "optimum"   // by enumeration on the truth that judges
+	Tabular   = "tabular"   // trained on the table of the seen loads
+	Threshold = "threshold" // hysteresis on what was measured
+	Static    = "static"    // the best setting that never changes, chosen on the policies' model
+	Random    = "random"    // uniform over the grid
+)
+
+// Names lists the policies that can be asked for.
+func Names() []string { return []string{Optimum, Tabular, Threshold, Static, Random} }
+
+// Options say what Evaluate judges.
+type Options struct {
+	Rules     *rules.Mesh
+	Dataset   *dataset.Dataset
+	Policies  []string                   // of Names; the optimum and the best static setting always come along
+	Artefacts map[string]*train.Artefact // tabular ones by the name of their directory: judged on the model only, as they may have seen all data
+	Seed      uint64
+	Seeds     int               // runs with seeds of their own: Seed, Seed+1, …; 0: 4
+	Progress  func(text string) // called by one goroutine at a time; may be nil
+}
+
+// defaultSeeds runs are enough for the second digit of a violated share.
+const defaultSeeds = 4
+
+// Evaluate judges policies on a model of a dataset, and on a model of one half of its
+// configurations after they were trained on the other. The same options give the same
+// report. It is an error if rules, dataset and artefacts do not fit each other.
+func Evaluate(ctx context.Context, o Options) (Report, error) {
+	if o.Seeds == 0 {
+		o.Seeds = defaultSeeds
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	e, err := prepare(o)
+	if err != nil {
+		return Report{}, fmt.Errorf("evaluate: %w", err)
+	}
+	results, errs := make([]tallies, o.Seeds), make([]error, o.Seeds)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range o.Seeds {
+		group.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			results[i], errs[i] = e.seed(ctx, o.Seed+uint64(i))
+			mu.Lock()
+			defer mu.Unlock()
+			o.Progress(fmt.Sprintf("seed %d of %d is done", i+1, o.Seeds))
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return Report{}, fmt.Errorf("evaluate: %w", err)
+	}
+	return e.report(results), nil
+}
+
+// evaluation is what all seeds share.
+type evaluation struct {
+	Options
+	goal  *train.Goal
+	loads [][]float64
+	full  *train.Tabular
+	truth *truth // of all data
+	noise [][]float64
+}
+
+func prepare(o Options) (*evaluation, error) {
+	goal, err := train.NewGoal(o.Rules, o.Dataset.Services)
+	if err != nil {
+		return nil, err
+	}
+	bounded := false
+	for _, b := range goal.Budget {
+		bounded = bounded || b < 1
+	}
+	if !bounded {
+		return nil, errNoBounds
+	}
+	e := &evaluation{Options: o, goal: goal, loads: train.LoadGrid(o.Dataset)}
+	o.Progress("fitting the model of all data")
+	if e.full, err = train.EnumerateTabularAt(o.Rules, o.Dataset, e.loads, "", o.Seed); err != nil {
+		return nil, err
+	}
+	if e.noise, err = noiseOf(e.full.Model); err != nil {
+		return nil, err
+	}
+	if e.truth, err = newTruth(goal, e.full.Model, e.full.Model, e.loads); err != nil {
+		return nil, err
+	}
+	for name, artefact := range o.Artefacts {
+		t, err := model.DecodeTable(artefact.Policy)
+		if err != nil {
+			return nil, fmt.Errorf("artefact %s: %w", name, err)
+		}
+		if !slices.EqualFunc(t.Knobs, e.full.Table.Knobs, sameKnob) || !slices.Equal(t.Services, e.full.Table.Services) {
+			return nil, fmt.Errorf("artefact %s: it is for other knobs or services than the rules and the dataset; train it again", name)
+		}
+	}
+	return e, nil
+}
+
+func sameKnob(a, b policy.Knob) bool { return a.KnobID == b.KnobID && a.Service == b.Service }
+
+// seed judges everything with the random numbers of one seed.
+func (e *evaluation) seed(ctx context.Context, seed uint64) (tallies, error) {
+	out := tallies{}
+	arena := arena{evaluation: e, on: OnModel, truth: e.truth, trained: e.full, artefacts: e.Artefacts}
+	if err := arena.judge(ctx, seed, out); err != nil {
+		return nil, err
+	}
+	half, err := e.heldOut(seed)
+	if err != nil {
+		return nil, fmt.Errorf("held-out half, seed %d: %w", seed, err)
+	}
+	return out, half.judge(ctx, seed, out)
+}
+
+// heldOut splits the configurations in halves: one to learn from, one to judge by.
+func (e *evaluation) heldOut(seed uint64) (*arena, error) {
+	config, n := e.Dataset.Configurations()
+	order := rand.New(rand.NewPCG(seed, streamSplit)).Perm(n)
+	learn := e.Dataset.Select(func(row int) bool { return order[config[row]]%2 == 0 })
+	judge := e.Dataset.Select(func(row int) bool { return order[config[row]]%2 == 1 })
+	trained, err := train.EnumerateTabularAt(e.Rules, learn, e.loads, "", seed)
+	if err != nil {
+		return nil, err
+	}
+	mean, err := model.FitMean(judge, e.Rules.Knobs(), model.DefaultTreeParams())
+	if err != nil {
+		return nil, err
+	}
+	// What is carried as measured is a question about the mesh, not about the policy:
+	// the model of all data answers it best.
+	t, err := newTruth(e.goal, mean, e.full.Model, e.loads)
+	return &arena{evaluation: e, on: OnHeldOut, truth: t, trained: trained}, err
+}
+
+// Streams of random numbers of one seed, so that none depends on what others draw.
+const (
+	streamSplit = iota + 1
+	streamSeen
+	streamUnseen
+	streamNoise
+	streamRandom
+)
+
+// subject names what a row is about.
+type subject struct {
+	objective, load, on, policy, artefact string
+}
+
+type tallies map[subject]tally
+
+// report sums up the seeds into rows, in a fixed order.
+func (e *evaluation) report(results []tallies) Report {
+	sums := tallies{}
+	for _, one := range results {
+		for _, s := range sortedSubjects(one) {
+			sum := sums[s]
+			sum.merge(one[s])
+			sums[s] = sum
+		}
+	}
+	var r Report
+	for _, s := range sortedSubjects(sums) {
+		t, best := sums[s], sums[subject{s.objective, s.load, s.on, Optimum, ""}]
+		row := Row{
+			Policy: s.policy, Artefact: s.artefact, Objective: s.objective, Load: s.load, On: s.on, Seeds: len(results),
+			ViolatedRatio: map[string]float64{}, CarriedRatio: t.nominal / t.offered, CarriedMeasuredRatio: share(t.measured, t.offered),
+		}
+		if s.objective == train.ObjectiveReward {
+			row.RewardRatio = share(t.reward, best.reward)
+		} else {
+			row.RewardRatio = share(t.value, best.value)
+		}
+		for i, service := range e.goal.Services {
+			if e.goal.Budget[i] < 1 {
+				row.ViolatedRatio[service.Name] = float64(t.violated[i]) / float64(t.intervals)
+			}
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	return r
+}
+
+func sortedSubjects(t tallies) []subject {
+	out := make([]subject, 0, len(t))
+	for s := range t {
+		out = append(out, s)
+	}
+	rank := func(list []string, v string) int { return slices.Index(list, v) }
+	slices.SortFunc(out, func(a, b subject) int {
+		return cmp.Or(
+			-cmp.Compare(a.objective, b.objective), // reward, budget
+			cmp.Compare(a.load, b.load),
+			cmp.Compare(rank([]string{OnModel, OnHeldOut}, a.on), rank([]string{OnModel, OnHeldOut}, b.on)),
+			cmp.Compare(rank(Names(), a.policy), rank(Names(), b.policy)),
+			cmp.Compare(a.artefact, b.artefact),
+		)
+	})
+	return out
+}
