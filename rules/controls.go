@@ -61,7 +61,7 @@ func readPolicy(t *Table, dir string) PolicyRef {
 		p.Artefact = filepath.Join(dir, p.Artefact)
 	}
 	if key, why := foreign("settings", p.Settings); why != "" {
-		t.doc.invalid = append(t.doc.invalid, t.doc.Problem(t.path+"."+key, why, "settings are handed to the plugin as JSON"))
+		t.doc.refuse(t.path+"."+key, why, "settings are handed to the plugin as JSON")
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ type Document struct {
 	lines   map[string]int
 	tables  []*Table
 	invalid Problems
+	wrong   map[string]bool // keys of invalid
 }
 
 // ReadFile reads a file of configuration: regular, and of at most MaxFileSize.
@@ -44,13 +46,13 @@ func ReadFile(path string) ([]byte, error) {
 // is the name that problems carry. The error is of type Problems. The caller
 // asks the table for all it knows, then Document.Problems for what was wrong.
 func ParseDocument(file string, src []byte) (*Document, *Table, error) {
-	d := &Document{file: file}
+	d := &Document{file: file, wrong: map[string]bool{}}
 	if len(src) > MaxFileSize {
 		return nil, nil, Problems{tooLarge(file)}
 	}
-	lines, deep := scanLines(string(src))
-	if deep > 0 {
-		return nil, nil, Problems{{File: file, Line: deep, Message: fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}
+	lines, excess := scanLines(string(src))
+	if excess != nil {
+		return nil, nil, Problems{{File: file, Line: excess.line, Message: excess.message}}
 	}
 	d.lines = lines
 	var values map[string]any
@@ -64,11 +66,27 @@ func tooLarge(file string) Problem {
 	return Problem{File: file, Message: "the file is larger than 1 MiB", Hint: "is it the right file?"}
 }
 
+// maxExcerpt bounds what a message quotes of a file, in bytes.
+const maxExcerpt = 1 << 10
+
+// secret finds what may precede a secret in a file. A message ends up in logs.
+var secret = regexp.MustCompile(`(?i)password|passphrase|secret|token|credential|authorization|cookie|private|api.?key`)
+
+// syntaxProblem quotes the lines where the syntax breaks, unless they are long or may
+// hold a secret.
 func syntaxProblem(file string, err error) Problem {
 	p := Problem{File: file, Line: 1, Message: err.Error()}
-	if pe, ok := errors.AsType[toml.ParseError](err); ok {
-		p.Line = max(pe.Position.Line, 1)
-		p.Message = strings.TrimSpace(strings.TrimPrefix(pe.ErrorWithPosition(), "toml: error: "))
+	pe, ok := errors.AsType[toml.ParseError](err)
+	if !ok {
+		return p
+	}
+	p.Line = max(pe.Position.Line, 1)
+	p.Message = strings.TrimSpace(strings.TrimPrefix(pe.ErrorWithPosition(), "toml: error: "))
+	if len(p.Message) > maxExcerpt || secret.MatchString(p.Message) {
+		p.Message = fmt.Sprintf("%s at column %d", pe.Message, pe.Position.Col)
+	}
+	if len(p.Message) > maxExcerpt || secret.MatchString(pe.LastKey) {
+		p.Message = fmt.Sprintf("is no TOML at column %d", pe.Position.Col)
 	}
 	return p
 }
@@ -114,6 +132,9 @@ func (d *Document) line(key string) int {
 }
 
 // reported reports whether a problem with the value of a key is known.
-func (d *Document) reported(key string) bool {
-	return slices.ContainsFunc(d.invalid, func(p Problem) bool { return p.Key == key })
+func (d *Document) reported(key string) bool { return d.wrong[key] }
+
+func (d *Document) refuse(key, message, hint string) {
+	d.invalid = append(d.invalid, d.Problem(key, message, hint))
+	d.wrong[key] = true
 }

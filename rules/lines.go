@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -9,14 +10,24 @@ import (
 // library takes time and memory without measure for very deep ones.
 const maxDepth = 32
 
+// maxPath bounds the path of a key, in bytes: a file has a path for each key and each
+// item of a list, so a long one at the top would be copied a hundred thousand times.
+const maxPath = 256
+
+// excess says that a document is beyond a bound, and where.
+type excess struct {
+	line    int
+	message string
+}
+
 // scanLines maps the path of every key of a TOML document to its line. The TOML
 // library keeps positions to itself, so the keys are found again here, by
 // following the structure of the text; what is no TOML is left to the library.
-// deep is the line where the document is nested too deeply, else 0.
-func scanLines(src string) (lines map[string]int, deep int) {
-	s := &scanner{src: src, line: 1, lines: map[string]int{"": 1}, tables: map[string]int{}}
+// A document that is nested too deeply, or has too long keys, is not read further.
+func scanLines(src string) (map[string]int, *excess) {
+	s := newScanner(src)
 	s.document()
-	return s.lines, s.deep
+	return s.lines, s.excess
 }
 
 type scanner struct {
@@ -26,7 +37,18 @@ type scanner struct {
 	lines  map[string]int
 	tables map[string]int // number of [[headers]] seen, by path
 	depth  int            // of the value being read
-	deep   int            // line where the depth was exceeded
+	excess *excess
+}
+
+func newScanner(src string) *scanner {
+	s := &scanner{src: src, line: 1, lines: map[string]int{"": 1}, tables: map[string]int{}}
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} { // byte order marks, which the library skips too
+		if strings.HasPrefix(src, mark) {
+			s.pos = len(mark)
+			break
+		}
+	}
+	return s
 }
 
 // document reads headers and keys until the end, or until something that is no
@@ -63,7 +85,9 @@ func (s *scanner) header() string {
 	}
 	path := ""
 	for i, k := range keys {
-		path = join(path, k)
+		if path = s.join(path, k); s.excess != nil {
+			return path
+		}
 		if array && i == len(keys)-1 {
 			s.tables[path]++
 		}
@@ -79,7 +103,9 @@ func (s *scanner) header() string {
 func (s *scanner) keyValue(prefix string) {
 	path := prefix
 	for _, k := range s.dotted() {
-		path = join(path, k)
+		if path = s.join(path, k); s.excess != nil {
+			return
+		}
 		s.note(path)
 	}
 	s.space(false)
@@ -113,7 +139,7 @@ func (s *scanner) list(end byte, item func(i int)) {
 	s.depth++
 	defer func() { s.depth-- }()
 	if s.depth > maxDepth {
-		s.giveUp()
+		s.giveUp(fmt.Sprintf("is nested deeper than %d levels", maxDepth))
 		return
 	}
 	s.pos++
@@ -159,17 +185,26 @@ func (s *scanner) dotted() []string {
 			return keys
 		}
 		if len(keys) == maxDepth {
-			s.giveUp()
+			s.giveUp(fmt.Sprintf("is nested deeper than %d levels", maxDepth))
 			return keys
 		}
 		s.pos++
 	}
 }
 
-// giveUp notes that the document is too deep, and ends the scan.
-func (s *scanner) giveUp() {
-	s.deep = s.line
+// giveUp notes that the document is beyond a bound, and ends the scan.
+func (s *scanner) giveUp(why string) {
+	s.excess = &excess{line: s.line, message: why}
 	s.pos = len(s.src)
+}
+
+// join appends a key to a path that may not get too long.
+func (s *scanner) join(path, key string) string {
+	if len(path)+len(key) > maxPath {
+		s.giveUp(fmt.Sprintf("has a key of more than %d bytes, with those of the tables around it", maxPath))
+		return path
+	}
+	return join(path, key)
 }
 
 // quoted reads any of the four kinds of strings and returns its content; escapes

@@ -31,9 +31,9 @@ r = 1979-05-27 07:32:00
 		"e.f.g.i[0]": 7, "e.f.g.i[1]": 7, "e.f.g.i[1].j": 7, "k": 8, "k[0]": 8, "k[0].l": 9, "k[0].m": 10, "k[0].m[0]": 10,
 		"k[0].m[0].n": 11, "k[0].m[1]": 12, "k[0].m[1].n": 13, "k[1]": 14, "k[1].o": 15, "k[1].o.p": 16, "k[1].o.q": 17, "k[1].o.r": 18,
 	}
-	got, deep := scanLines(src)
-	if deep != 0 {
-		t.Errorf("too deep on line %d", deep)
+	got, excess := scanLines(src)
+	if excess != nil {
+		t.Errorf("given up: %+v", excess)
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("lines (-want +got):\n%s", d)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
@@ -11,8 +12,13 @@ import (
 	"github.com/windvane/windvane/plugins/policy"
 )
 
-// maxExpr bounds an expression, in bytes.
-const maxExpr = 16 << 10
+// Bounds of an expression. The parser asks every level of the tree for its type, which
+// asks all levels below: its time grows with the square of the depth, and that with the
+// number of operators.
+const (
+	maxExpr      = 16 << 10 // bytes
+	maxOperators = 1000     // signs and opening parentheses, wherever they stand
+)
 
 var promql = parser.NewParser(parser.Options{})
 
@@ -127,6 +133,10 @@ func (r *reader) parse(expr, key string) parser.Expr {
 		r.express(key, "is longer than 16 KiB", "make a recording rule of it")
 		return nil
 	}
+	if n := len(expr) - len(strings.Map(withoutOperators, expr)); n > maxOperators {
+		r.express(key, fmt.Sprintf("has %d operators and parentheses, want at most %d", n, maxOperators), "make a recording rule of it")
+		return nil
+	}
 	parsed, err := promql.ParseExpr(expr)
 	if err != nil {
 		r.express(key, promqlMessage(err), "")
@@ -143,6 +153,14 @@ func (r *reader) parse(expr, key string) parser.Expr {
 		return parsed
 	}
 	return nil
+}
+
+// withoutOperators drops what can make a tree deep; all of them are single bytes.
+func withoutOperators(c rune) rune {
+	if strings.ContainsRune("+-*/%^(", c) {
+		return -1
+	}
+	return c
 }
 
 func (r *reader) express(key, message, hint string) {

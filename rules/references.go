@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -140,7 +141,7 @@ func (r *reader) checkReward() {
 			r.refer("reward.theta", fmt.Sprintf("misses service %q", m.Services[i].Name), "each service with a latency objective needs one")
 		}
 	}
-	for service := range m.Reward.Theta {
+	for _, service := range slices.Sorted(maps.Keys(m.Reward.Theta)) {
 		if !slices.Contains(known, service) {
 			r.refer(join("reward.theta", service), fmt.Sprintf("no service %q", service), Suggest(service, known))
 		}

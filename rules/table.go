@@ -30,7 +30,7 @@ func (t *Table) Path(key string) string {
 
 // Invalid notes that the value of a key is wrong.
 func (t *Table) Invalid(key, message, hint string) {
-	t.doc.invalid = append(t.doc.invalid, t.doc.Problem(t.Path(key), message, hint))
+	t.doc.refuse(t.Path(key), message, hint)
 }
 
 // Has reports whether the key is present.
@@ -59,13 +59,29 @@ func (t *Table) Require(keys ...string) bool {
 	return all
 }
 
-// Keys returns the keys of a table whose keys are the user's own, sorted.
+// maxItems bounds a list of tables, and the keys of a table that are the user's own:
+// what one part of a file says of another is checked for each pair.
+const maxItems = 1000
+
+// Keys returns the keys of a table whose keys are the user's own, sorted; none where
+// there are too many.
 func (t *Table) Keys() []string {
 	keys := sortedKeys(t.values)
 	for _, k := range keys {
 		t.known[k] = true
 	}
+	if !t.few("", len(keys)) {
+		return nil
+	}
 	return keys
+}
+
+// few reports whether a number of items is within the bound, and notes where not.
+func (t *Table) few(key string, n int) bool {
+	if n > maxItems {
+		t.Invalid(key, fmt.Sprintf("has %d items, want at most %d", n, maxItems), "split the file")
+	}
+	return n <= maxItems
 }
 
 // Text reads a string.
@@ -177,10 +193,16 @@ func (t *Table) Tables(key string) []*Table {
 	var out []*Table
 	switch items := t.values[key].(type) {
 	case []map[string]any:
+		if !t.few(key, len(items)) {
+			return nil
+		}
 		for i, item := range items {
 			out = append(out, t.doc.open(index(t.Path(key), i), item))
 		}
 	case []any:
+		if !t.few(key, len(items)) {
+			return nil
+		}
 		for i, item := range items {
 			values, ok := item.(map[string]any)
 			if !ok {
