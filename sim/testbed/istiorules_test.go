@@ -48,6 +48,11 @@ func within(t *testing.T, what string, got, want, relative float64) {
 func check(t *testing.T, s signals, totals []emulator.Totals, relative float64) {
 	t.Helper()
 	for i, name := range names {
+		for signal, values := range map[string]map[string]float64{"offered": s.offered, "carried": s.carried, "blocked": s.blocked, "latency": s.latency} {
+			if _, ok := values[name]; !ok {
+				t.Errorf("%s has no %s", name, signal)
+			}
+		}
 		x := totals[i]
 		// A proxy counts what it has answered, so a request in flight is not offered yet.
 		ended := float64(x.Answered + x.Blocked)
