@@ -30,11 +30,10 @@ type rig struct {
 	dir     string
 	daemon  *daemon.Daemon
 	log     *syncBuffer
-	before  func(cycle int) // is called before the time of a cycle is reached
+	url     string // of the daemon's HTTP server
 
 	mu      sync.Mutex
 	cycles  int // still to run
-	clocked int
 	reports []loop.Report
 	resumed chan struct{}
 }
@@ -187,6 +186,7 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.url = "http://" + listener.Addr().String()
 	r.resumed = make(chan struct{}, 1)
 	r.daemon, err = daemon.New(daemon.Options{
 		ConfigFile: filepath.Join(r.dir, "windvane.toml"), Listener: listener, EnableLifecycle: true,
@@ -216,16 +216,11 @@ func (r *rig) Next(ctx context.Context, _ string, interval time.Duration) (time.
 	for {
 		r.mu.Lock()
 		run := r.cycles > 0
-		n := r.clocked
 		if run {
 			r.cycles--
-			r.clocked++
 		}
 		r.mu.Unlock()
 		if run {
-			if r.before != nil {
-				r.before(n)
-			}
 			if err := r.testbed.Advance(interval); err != nil {
 				return time.Time{}, err
 			}
