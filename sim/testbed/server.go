@@ -30,8 +30,10 @@ func serve(l net.Listener, h http.Handler) (*server, error) {
 		}
 	}
 	s := &server{
-		url:  "http://" + l.Addr().String(),
-		http: &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second},
+		url: "http://" + l.Addr().String(),
+		// No ReadTimeout and no IdleTimeout: a connection closed while a client thinks or
+		// trains can fail its next request, and no wall-clock deadline may change a result.
+		http: &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second},
 		done: make(chan error, 1),
 	}
 	go func() { s.done <- s.http.Serve(l) }()
