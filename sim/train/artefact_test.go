@@ -1,0 +1,131 @@
+package train
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/sim/model"
+)
+
+func testCard() Card {
+	return Card{
+		Policy: "tabular", Mesh: "m", Seed: 7, Data: Data{SHA256: "00", Rows: 3, Configurations: 2},
+		Services:   []ServiceCard{{Service: "a", Signal: "latency", Offered: model.Span{Min: 1, Max: 2}, Loads: []float64{1, 2}, R2: .9, Margin: .1, Spread: .2}},
+		BestStatic: []Static{{Objective: ObjectiveBudget, Action: policy.Action{}, Violated: map[string]float64{"a": .01}, Feasible: true}},
+	}
+}
+
+func write(t *testing.T) (dir string) {
+	t.Helper()
+	dir, err := Write(t.TempDir(), testCard(), []byte("table"), []byte("model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestArtefactRoundTrip(t *testing.T) {
+	dir := write(t)
+	a, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := testCard()
+	want.Version, want.Artefact, want.Model = 1, digest([]byte("table")), digest([]byte("model"))
+	if d := cmp.Diff(want, a.Card); d != "" {
+		t.Errorf("the card changed (-want +got):\n%s", d)
+	}
+	if string(a.Policy) != "table" || string(a.Model) != "model" {
+		t.Errorf("files %q, %q", a.Policy, a.Model)
+	}
+	margin, spread := a.Card.Initial("a", "latency")
+	if margin != .1 || spread != .2 {
+		t.Errorf("initial margin %v and spread %v", margin, spread)
+	}
+	again, err := Write(filepath.Dir(dir), testCard(), []byte("table"), []byte("model"))
+	if err != nil || again != dir {
+		t.Errorf("the same content went to %s (%v), first to %s", again, err, dir)
+	}
+	other, err := Write(filepath.Dir(dir), testCard(), []byte("table 2"), []byte("model"))
+	if err != nil || other == dir {
+		t.Errorf("other content went to the same directory (%v)", err)
+	}
+	left, err := os.ReadDir(filepath.Dir(dir))
+	if err != nil || len(left) != 2 {
+		t.Errorf("%d entries beside two artefacts (%v)", len(left), err)
+	}
+}
+
+// Every file is covered: a flipped byte in any of them is refused, and named.
+func TestReadRefusesWhatWasTamperedWith(t *testing.T) {
+	for _, name := range []string{cardFile, policyFile, modelFile} {
+		dir := write(t)
+		file := filepath.Join(dir, name)
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// In the card: a margin of .1 becomes .9.
+		changed := strings.Replace(string(b), `"margin": 0.1`, `"margin": 0.9`, 1)
+		if changed == string(b) {
+			changed = "x" + changed[1:]
+		}
+		if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "train it again") {
+			t.Errorf("%s changed: error %v", name, err)
+		}
+		if _, err := Write(filepath.Dir(dir), testCard(), []byte("table"), []byte("model")); err == nil || !strings.Contains(err.Error(), "remove it first") {
+			t.Errorf("%s changed, written again: error %v", name, err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s removed: error %v", name, err)
+		}
+	}
+}
+
+// A directory may be given a name that says what it is for.
+func TestReadUnderAnotherName(t *testing.T) {
+	dir := write(t)
+	renamed := filepath.Join(filepath.Dir(dir), "production")
+	if err := os.Rename(dir, renamed); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(renamed); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadRefusesOtherVersions(t *testing.T) {
+	dir := write(t)
+	file := filepath.Join(dir, cardFile)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(b), `"version": 1`, `"version": 2`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "version 2") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestWriteSaysWhereItCannot(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(file, testCard(), nil, nil); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("error %v", err)
+	}
+}
