@@ -28,6 +28,7 @@ type rig struct {
 	t       *testing.T
 	testbed *testbed.Testbed
 	dir     string
+	sockets string
 	daemon  *daemon.Daemon
 	log     *syncBuffer
 	url     string // of the daemon's HTTP server
@@ -146,7 +147,12 @@ users: [{name: nobody, user: {}}]
 // newRig writes the files and opens the testbed; nothing runs yet.
 func newRig(t *testing.T, authority, policies string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), log: &syncBuffer{}}
+	sockets, err := os.MkdirTemp("", "wv") // t.TempDir is too long for the path of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
+	r := &rig{t: t, dir: t.TempDir(), sockets: sockets, log: &syncBuffer{}}
 	tb, err := testbed.New(testbed.Options{Mesh: "shop", Graph: shop(), Seed: 7, Rules: prometheus.IstioRules, Start: epoch})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +196,7 @@ func (r *rig) start() {
 	r.resumed = make(chan struct{}, 1)
 	r.daemon, err = daemon.New(daemon.Options{
 		ConfigFile: filepath.Join(r.dir, "windvane.toml"), Listener: listener, EnableLifecycle: true,
-		RuntimeDirectory: r.t.TempDir(), Logger: slog.New(slog.NewTextHandler(r.log, nil)), Clock: r,
+		RuntimeDirectory: r.sockets, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Clock: r,
 		Watch: func(report loop.Report) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -85,12 +86,26 @@ func (ob *Observer) query(ctx context.Context, expr string, at time.Time) answer
 	return answer{samples: vector}
 }
 
+// failed judges the error of a query. Of all but two HTTP statuses the client says no
+// more than their number, and keeps the answer, in which Prometheus says why, as detail.
 func failed(ctx context.Context, err error) answer {
-	var api *v1.Error
-	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &api) && api.Type == v1.ErrTimeout {
-		return answer{kind: KindTimeout, err: err}
+	kind := KindError
+	if api, ok := errors.AsType[*v1.Error](err); ok {
+		var body struct {
+			Type  v1.ErrorType `json:"errorType"`
+			Error string       `json:"error"`
+		}
+		if json.Unmarshal([]byte(api.Detail), &body) == nil && body.Error != "" {
+			err = fmt.Errorf("%w: %s: %s", err, body.Type, body.Error)
+		}
+		if api.Type == v1.ErrTimeout || body.Type == v1.ErrTimeout {
+			kind = KindTimeout
+		}
 	}
-	return answer{kind: KindError, err: err}
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		kind = KindTimeout
+	}
+	return answer{kind: kind, err: err}
 }
 
 // age asks when the newest samples behind a selector were taken.

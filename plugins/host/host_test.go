@@ -383,3 +383,13 @@ func TestForwardsLogs(t *testing.T) {
 		return strings.Contains(out.String(), `level=ERROR msg="panic in policy" plugin=panics`)
 	})
 }
+
+func TestSocketDirectoryThatIsTooLongIsNamed(t *testing.T) {
+	dir := "/tmp/" + strings.Repeat("d", 80)
+	h := New(Options{Name: "far", Path: "/bin/true", SocketDir: dir})
+	err := h.Start(t.Context())
+	h.Stop(t.Context())
+	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("error %v, want one that names the directory", err)
+	}
+}

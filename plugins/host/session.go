@@ -44,6 +44,9 @@ type session struct {
 
 // launch starts the plugin and connects to it. The caller closes the session.
 func launch(ctx context.Context, o *Options) (*session, error) {
+	if err := checkSocketDir(o.SocketDir); err != nil {
+		return nil, err
+	}
 	p := newProcess(o.Path, o.Args)
 	if err := checkSum(p.cmd.Path, o.SHA256); err != nil {
 		return nil, err
@@ -180,6 +183,23 @@ func (s *session) explain(err error) error {
 		return fmt.Errorf("%w (the process ended: %s)", err, how)
 	}
 	return err
+}
+
+// socketName is the longest name that go-plugin gives a socket below its directory.
+const socketName = "/plugin-dir4294967295/plugin4294967295"
+
+// checkSocketDir refuses a directory whose sockets' paths would not fit into a
+// sockaddr_un; the plugin's own error for that says nothing of the cause.
+func checkSocketDir(dir string) error {
+	const longest = 107 // sun_path less its terminating zero, unix(7)
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	if n := len(dir) + len(socketName); n > longest {
+		return fmt.Errorf("the directory for sockets, %s, is %d bytes too long for the path of a unix socket; set RUNTIME_DIRECTORY or TMPDIR to a shorter one",
+			dir, n-longest)
+	}
+	return nil
 }
 
 // checkSum compares a file with the sum that was declared for it, if one was.
