@@ -1,9 +1,19 @@
 # Every command that this project is worked with. `make test` is what CI runs.
-.PHONY: build test lint
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+.PHONY: build demo test lint
 .DEFAULT_GOAL := build
 
-build: ## compile everything
-	go build ./...
+# Compiler messages pass; downloads and packages, one a line of `go build -v`, are counted.
+PROGRESS := awk '/^go: downloading/ { if (++d % 20 == 1) print "  downloading modules: " d; next } \
+	/^[-a-zA-Z0-9._\/~]+$$/ { if (++c % 100 == 0) print "  compiled packages: " c; next } { print } { fflush() }'
+
+build: ## bin/windvane
+	@echo "building windvane; the first time takes about a minute, most of it for the Go module cache"
+	@go build -v -o bin/windvane ./cmd/windvane 2>&1 | $(PROGRESS)
+
+demo: build ## watch the daemon learn an emulated mesh and hold its objectives, as in make demo DEMO="--seed 2"
+	@bin/windvane demo $(DEMO)
 
 test: ## all quick tests, with the race detector and in random order
 	go test -race -shuffle=on -count=1 ./...
