@@ -60,6 +60,7 @@ func FitTrees(columns [][]float64, y []float64, p TreeParams) (*Ensemble, error)
 		return nil, fmt.Errorf("model: %d rows are too few; want at least %d", len(y), 2*p.MinLeafRows)
 	}
 	g := grower{params: p, bins: make([]binning, len(columns)), codes: make([]uint8, len(columns)*len(y))}
+	buckets := 0
 	for f, c := range columns {
 		for row, v := range c {
 			if math.IsNaN(v + y[row]) {
@@ -67,10 +68,13 @@ func FitTrees(columns [][]float64, y []float64, p TreeParams) (*Ensemble, error)
 			}
 		}
 		g.bins[f] = newBinning(c)
+		g.first = append(g.first, buckets)
+		buckets += len(g.bins[f].edges) + 1
 		for row, v := range c {
 			g.codes[row*len(columns)+f] = g.bins[f].bin(v)
 		}
 	}
+	g.first = append(g.first, buckets)
 	e := &Ensemble{Features: len(columns)}
 	for _, v := range y {
 		e.Base += v / float64(len(y))
@@ -93,10 +97,8 @@ type bucket struct {
 	rows float64
 }
 
-// histogram has maxBins+1 buckets for each feature.
+// histogram has the buckets of all features, one feature after the other.
 type histogram []bucket
-
-const stride = maxBins + 1
 
 // leaf is a set of rows that may be split further.
 type leaf struct {
@@ -114,6 +116,7 @@ type leaf struct {
 type grower struct {
 	params   TreeParams
 	bins     []binning
+	first    []int   // by feature: its first bucket in a histogram; at the end, their number
 	codes    []uint8 // [row][feature]: one row's codes share a cache line
 	residual []float64
 	rows     []int32 // rows, those of a leaf together
@@ -163,12 +166,12 @@ func (g *grower) histogram() histogram {
 		clear(h)
 		return h
 	}
-	return make(histogram, stride*len(g.bins))
+	return make(histogram, g.first[len(g.bins)])
 }
 
 // count fills a leaf's histogram from its rows.
 func (g *grower) count(l *leaf) {
-	features, hist := len(g.bins), l.hist
+	features, first, hist := len(g.bins), g.first, l.hist
 	l.sum = 0
 	for _, row := range g.rows[l.from:l.to] {
 		r := g.residual[row]
@@ -176,7 +179,7 @@ func (g *grower) count(l *leaf) {
 		codes := g.codes[int(row)*features:][:features]
 		for f, code := range codes {
 			// Neighbours are of different features, so that no addition waits for another.
-			b := &hist[f*stride+int(code)]
+			b := &hist[first[f]+int(code)]
 			b.sum += r
 			b.rows++
 		}
@@ -196,7 +199,7 @@ func (g *grower) best(l *leaf) {
 	for f := range g.bins {
 		var left bucket
 		for b := range g.bins[f].edges {
-			h := l.hist[f*stride+b]
+			h := l.hist[g.first[f]+b]
 			left.sum += h.sum
 			left.rows += h.rows
 			right := bucket{total.sum - left.sum, total.rows - left.rows}
