@@ -40,7 +40,7 @@ func rewardPlan(g *train.Goal, c *train.Choices, offered [][]float64) []int {
 // Constants of the search for prices.
 const (
 	priceLoads  = 250  // loads of a run at which the prices are sought
-	priceRounds = 3    // over all services
+	priceRounds = 3    // over all services, and as many that only raise
 	priceSteps  = 14   // bisections of one price
 	priceFactor = 1e-3 // the least price, of the value of all load
 )
@@ -54,6 +54,10 @@ type oracle struct {
 	choices *train.Choices
 	tails   []train.Tail
 	price   []float64 // by service
+
+	sample    []*prospect
+	kept      []float64 // the prices worth most among those that keep every budget; nil: none did
+	keptValue float64
 }
 
 // budgetPlan is the oracle's action by interval.
@@ -114,43 +118,76 @@ func (o *oracle) best(p *prospect) int {
 	return best
 }
 
-// seek finds the prices on a sample of the loads, one service after the other.
+// seek finds the prices on a sample of the loads, one service after the other: what
+// one service's price does to another is met in the next round. Of all prices that
+// were tried and keep every budget, those that are worth most stay.
 func (o *oracle) seek(offered [][]float64) {
-	var sample []*prospect
-	most, n := 0.0, len(o.price)
+	most := 0.0
 	every := 1
 	if len(offered) > priceLoads && !slices.Equal(offered[0], offered[1]) {
 		every = len(offered) / priceLoads
 	}
 	eachLoad(o.choices, offered, func(from, to int, corners []model.Corner) {
 		if from%every == 0 {
-			sample = append(sample, o.lookUp(offered[from], corners, float64(to-from)))
-			most = math.Max(most, slices.Max(sample[len(sample)-1].value))
+			p := o.lookUp(offered[from], corners, float64(to-from))
+			o.sample = append(o.sample, p)
+			most = math.Max(most, slices.Max(p.value))
 		}
 	})
-	kept := func(service int) bool {
-		broken, weight := 0.0, 0.0
-		for _, p := range sample {
-			broken += p.weight * p.broken[o.best(p)*n+service]
-			weight += p.weight
-		}
-		return broken <= o.goal.Budget[service]*weight
-	}
-	for range priceRounds {
+	lowest, highest := math.Log(priceFactor*most), math.Log(1e6*most)
+	for round := range 2 * priceRounds {
+		settled := true
 		for s := range o.price {
-			if o.price[s] = 0; kept(s) {
+			before := o.price[s]
+			if round < priceRounds {
+				o.price[s] = 0
+			}
+			if o.keeps(s) {
 				continue
 			}
-			low, high := math.Log(priceFactor*most), math.Log(1e6*most)
+			settled = false
+			low, high := lowest, highest
+			if round >= priceRounds && before > 0 {
+				low = math.Log(before) // the last rounds only raise, so that they come to an end
+			}
 			for range priceSteps {
 				mid := (low + high) / 2
-				if o.price[s] = math.Exp(mid); kept(s) {
+				if o.price[s] = math.Exp(mid); o.keeps(s) {
 					high = mid
 				} else {
 					low = mid
 				}
 			}
 			o.price[s] = math.Exp(high)
+			o.keeps(s)
+		}
+		if settled {
+			break
 		}
 	}
+	if o.kept != nil {
+		o.price = o.kept
+	}
+}
+
+// keeps reports whether the present prices keep a service's budget over the sample.
+func (o *oracle) keeps(service int) bool {
+	n, value, weight := len(o.price), 0.0, 0.0
+	broken := make([]float64, n)
+	for _, p := range o.sample {
+		best := o.best(p)
+		value += p.weight * p.value[best]
+		weight += p.weight
+		for s := range broken {
+			broken[s] += p.weight * p.broken[best*n+s]
+		}
+	}
+	all := true
+	for s, v := range broken {
+		all = all && v <= o.goal.Budget[s]*weight
+	}
+	if all && (o.kept == nil || value > o.keptValue) {
+		o.kept, o.keptValue = slices.Clone(o.price), value
+	}
+	return broken[service] <= o.goal.Budget[service]*weight
 }
