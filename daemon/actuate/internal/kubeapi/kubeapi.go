@@ -19,9 +19,10 @@ import (
 const FieldManager = "windvane"
 
 // Do sends the request and returns the JSON of the answer. The error of a refusal is an
-// apierrors.StatusError with the server's message.
+// apierrors.StatusError with the server's message. It tries once: the next cycle is the
+// next try, and trying on until the deadline would hide what went wrong behind it.
 func Do(ctx context.Context, r *rest.Request) ([]byte, error) {
-	body, err := r.SetHeader("Accept", "application/json").DoRaw(ctx)
+	body, err := r.SetHeader("Accept", "application/json").MaxRetries(0).DoRaw(ctx)
 	if err == nil {
 		return body, nil
 	}
