@@ -60,6 +60,7 @@ func Evaluate(ctx context.Context, o Options) (Report, error) {
 	results, errs := make([]tallies, o.Seeds), make([]error, o.Seeds)
 	var group sync.WaitGroup
 	var mu sync.Mutex
+	o.Progress(fmt.Sprintf("judging, %d seeds", o.Seeds))
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range o.Seeds {
 		group.Go(func() {
@@ -84,7 +85,8 @@ type evaluation struct {
 	goal  *train.Goal
 	loads [][]float64
 	full  *train.Tabular
-	truth *truth // of all data
+	flow  *model.Table // carried load, of the model of all data
+	truth *truth       // of all data
 	noise [][]float64
 }
 
@@ -108,7 +110,10 @@ func prepare(o Options) (*evaluation, error) {
 	if e.noise, err = noiseOf(e.full.Model); err != nil {
 		return nil, err
 	}
-	if e.truth, err = newTruth(goal, e.full.Model, e.full.Model, e.loads); err != nil {
+	if e.flow, err = e.full.Model.TabulateCarried(e.loads); err != nil {
+		return nil, err
+	}
+	if e.truth, err = newTruth(goal, e.full.Model, e.full.Table, e.full.Model, e.flow); err != nil {
 		return nil, err
 	}
 	for name, artefact := range o.Artefacts {
@@ -153,9 +158,13 @@ func (e *evaluation) heldOut(seed uint64) (*arena, error) {
 	if err != nil {
 		return nil, err
 	}
+	table, err := mean.Tabulate(e.loads, e.goal.Signals)
+	if err != nil {
+		return nil, err
+	}
 	// What is carried as measured is a question about the mesh, not about the policy:
 	// the model of all data answers it best.
-	t, err := newTruth(e.goal, mean, e.full.Model, e.loads)
+	t, err := newTruth(e.goal, mean, table, e.full.Model, e.flow)
 	return &arena{evaluation: e, on: OnHeldOut, truth: t, trained: trained}, err
 }
 

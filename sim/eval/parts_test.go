@@ -45,7 +45,7 @@ func predicted(e *evaluation, a policy.Action, offered []float64) []float64 {
 
 func rewardOptimum(t *testing.T, e *evaluation) {
 	c := e.truth.choices
-	train.EachLoad(e.loads, func(offered []float64) {
+	model.EachLoad(e.loads, func(offered []float64) {
 		got := rewardPlan(e.goal, c, [][]float64{offered})[0]
 		best := 0.0
 		for i, a := range c.Grid {
@@ -62,7 +62,7 @@ func rewardOptimum(t *testing.T, e *evaluation) {
 func oracleKeeps(t *testing.T, e *evaluation) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var cells [][]float64
-	train.EachLoad(e.loads, func(offered []float64) { cells = append(cells, append([]float64(nil), offered...)) })
+	model.EachLoad(e.loads, func(offered []float64) { cells = append(cells, append([]float64(nil), offered...)) })
 	s := series{offered: cells, noise: e.noise[:900]}
 	c := e.truth.choices
 	tails := make([]train.Tail, 2)
@@ -136,11 +136,10 @@ func offTheGrid(t *testing.T, e *evaluation) {
 	for i, action := range e.truth.choices.Grid {
 		load := []float64{4 + float64(i%9), 5 + float64(i%7)}
 		a.at(load, i)
-		for k := range action {
-			b.settings[k] = action[k].Value
-		}
-		b.corners, _ = b.choices.Table.Corners(b.corners, load, len(b.choices.Grid))
-		b.mean.Between(b.seconds, b.measured, b.choices.Table, b.corners, len(b.choices.Grid), b.settings)
+		one := b.single(action)
+		b.corners, _ = one.latency.Corners(b.corners, load, 1)
+		one.latency.Predict(b.seconds, b.corners, 0)
+		one.carried.Predict(b.measured, b.corners, 0)
 		for s := range a.seconds {
 			if math.Abs(a.seconds[s]-b.seconds[s]) > 1e-6 || math.Abs(a.measured[s]-b.measured[s]) > 1e-5 {
 				t.Fatalf("action %d, load %v: %v and %v on the grid, %v and %v off it", i, load, a.seconds, a.measured, b.seconds, b.measured)

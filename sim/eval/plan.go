@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -55,7 +56,7 @@ type oracle struct {
 	tails   []train.Tail
 	price   []float64 // by service
 
-	sample    []*prospect
+	sample    []sampled
 	kept      []float64 // the prices worth most among those that keep every budget; nil: none did
 	keptValue float64
 }
@@ -71,9 +72,9 @@ func budgetPlan(g *train.Goal, c *train.Choices, s series) []int {
 		o.tails = append(o.tails, train.NewTail(residuals))
 	}
 	o.seek(s.offered)
-	plan := make([]int, len(s.offered))
+	plan, best := make([]int, len(s.offered)), 0
 	eachLoad(c, s.offered, func(from, to int, corners []model.Corner) {
-		best := o.best(o.lookUp(s.offered[from], corners, 1))
+		best = o.choose(s.offered[from], corners, best)
 		for t := from; t < to; t++ {
 			plan[t] = best
 		}
@@ -81,38 +82,89 @@ func budgetPlan(g *train.Goal, c *train.Choices, s series) []int {
 	return plan
 }
 
-// prospect is what every action means at one load.
-type prospect struct {
-	weight float64   // intervals
-	value  []float64 // by action
-	broken []float64 // [action][service]: chance to be above the bound
+// choose is the action worth most after prices. The first guess saves work: prices
+// only take away, so an action of less value needs no second look.
+func (o *oracle) choose(offered []float64, corners []model.Corner, guess int) int {
+	latency := make([]float64, len(o.price))
+	score := func(action int, v float64) float64 {
+		o.choices.Table.Predict(latency, corners, action)
+		for s, l := range latency {
+			v -= o.price[s] * o.tails[s].Above(l, o.goal.Bound[s])
+		}
+		return v
+	}
+	value := func(action int) float64 {
+		return o.goal.Value(offered, o.choices.Admitted[action], o.choices.Cost[action])
+	}
+	best, most := guess, score(guess, value(guess))
+	for i := range o.choices.Grid {
+		if v := value(i); v > most {
+			if v = score(i, v); v > most {
+				best, most = i, v
+			}
+		}
+	}
+	return best
 }
 
-func (o *oracle) lookUp(offered []float64, corners []model.Corner, weight float64) *prospect {
+// prospect is what an action means at one load.
+type prospect struct {
+	value  float64
+	broken []float64 // by service: chance to be above the bound
+}
+
+// sampled are the prospects at one load, less those that no prices could make best:
+// another is worth as much and breaks no bound more often. The most valuable is first.
+type sampled struct {
+	weight    float64 // intervals
+	prospects []prospect
+}
+
+func (o *oracle) lookUp(offered []float64, corners []model.Corner, weight float64) sampled {
 	n := len(o.goal.Services)
-	p := &prospect{weight: weight, value: make([]float64, len(o.choices.Grid)), broken: make([]float64, n*len(o.choices.Grid))}
+	all, flat := make([]prospect, len(o.choices.Grid)), make([]float64, n*len(o.choices.Grid))
 	o.choices.Best(corners, func(action int, latency []float64) float64 {
-		p.value[action] = o.goal.Value(offered, o.choices.Admitted[action], o.choices.Cost[action])
+		broken := flat[action*n : (action+1)*n]
 		for s, l := range latency {
-			p.broken[action*n+s] = o.tails[s].Above(l, o.goal.Bound[s])
+			broken[s] = o.tails[s].Above(l, o.goal.Bound[s])
 		}
+		all[action] = prospect{o.goal.Value(offered, o.choices.Admitted[action], o.choices.Cost[action]), broken}
 		return 0
 	})
-	return p
+	slices.SortStableFunc(all, func(a, b prospect) int { return cmp.Compare(b.value, a.value) })
+	out := sampled{weight: weight}
+	for _, p := range all {
+		if !slices.ContainsFunc(out.prospects, func(q prospect) bool { return q.covers(p) }) {
+			out.prospects = append(out.prospects, p)
+		}
+	}
+	return out
 }
 
-// best is the action worth most after prices.
-func (o *oracle) best(p *prospect) int {
-	n, best, most := len(o.price), 0, math.Inf(-1)
-	for i, v := range p.value {
+// covers reports whether p breaks no bound more often than other.
+func (p prospect) covers(other prospect) bool {
+	for s, v := range p.broken {
+		if v > other.broken[s] {
+			return false
+		}
+	}
+	return true
+}
+
+// best is the prospect worth most after prices.
+func (o *oracle) best(at sampled) prospect {
+	var best prospect
+	most := math.Inf(-1)
+	for _, p := range at.prospects {
+		v := p.value
 		if v <= most {
-			continue // prices only take away
+			break
 		}
 		for s, price := range o.price {
-			v -= price * p.broken[i*n+s]
+			v -= price * p.broken[s]
 		}
 		if v > most {
-			best, most = i, v
+			best, most = p, v
 		}
 	}
 	return best
@@ -129,11 +181,11 @@ func (o *oracle) seek(offered [][]float64) {
 	}
 	eachLoad(o.choices, offered, func(from, to int, corners []model.Corner) {
 		if from%every == 0 {
-			p := o.lookUp(offered[from], corners, float64(to-from))
-			o.sample = append(o.sample, p)
-			most = math.Max(most, slices.Max(p.value))
+			o.sample = append(o.sample, o.lookUp(offered[from], corners, float64(to-from)))
+			most = math.Max(most, o.sample[len(o.sample)-1].prospects[0].value)
 		}
 	})
+	most = math.Max(most, 1e-9) // costs may leave nothing
 	lowest, highest := math.Log(priceFactor*most), math.Log(1e6*most)
 	for round := range 2 * priceRounds {
 		settled := true
@@ -172,14 +224,14 @@ func (o *oracle) seek(offered [][]float64) {
 
 // keeps reports whether the present prices keep a service's budget over the sample.
 func (o *oracle) keeps(service int) bool {
-	n, value, weight := len(o.price), 0.0, 0.0
-	broken := make([]float64, n)
-	for _, p := range o.sample {
-		best := o.best(p)
-		value += p.weight * p.value[best]
-		weight += p.weight
-		for s := range broken {
-			broken[s] += p.weight * p.broken[best*n+s]
+	value, weight := 0.0, 0.0
+	broken := make([]float64, len(o.price))
+	for _, at := range o.sample {
+		best := o.best(at)
+		value += at.weight * best.value
+		weight += at.weight
+		for s, v := range best.broken {
+			broken[s] += at.weight * v
 		}
 	}
 	all := true

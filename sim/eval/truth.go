@@ -22,15 +22,9 @@ type truth struct {
 	index   map[string]int // action of the grid by its key
 }
 
-func newTruth(goal *train.Goal, judge, carrier *model.System, loads [][]float64) (*truth, error) {
-	table, err := judge.Tabulate(loads, goal.Signals)
-	if err != nil {
-		return nil, err
-	}
-	carried, err := carrier.TabulateCarried(loads)
-	if err != nil {
-		return nil, err
-	}
+// newTruth is a truth from a model and its table, with the model and the table of
+// what is carried, at the same loads.
+func newTruth(goal *train.Goal, judge *model.System, table *model.Table, carrier *model.System, carried *model.Table) (*truth, error) {
 	choices, err := train.NewChoices(table)
 	if err != nil {
 		return nil, err
@@ -54,9 +48,9 @@ func key(a policy.Action) string {
 // asker asks a truth. It is for one goroutine.
 type asker struct {
 	*truth
-	mean, flow *model.Predictor
-	corners    []model.Corner
-	settings   []float64
+	corners  []model.Corner
+	settings []float64
+	others   map[string]single // actions off the grid that were asked for
 
 	// The answer to the last question, by service.
 	seconds  []float64 // latency, without noise
@@ -65,10 +59,13 @@ type asker struct {
 	cost     float64
 }
 
+// single are the tables of one action.
+type single struct{ latency, carried *model.Table }
+
 func (t *truth) asker() *asker {
 	n := len(t.goal.Services)
 	return &asker{
-		truth: t, mean: t.latency.Predictor(), flow: t.carrier.Predictor(), settings: make([]float64, len(t.latency.Knobs)),
+		truth: t, settings: make([]float64, len(t.latency.Knobs)), others: map[string]single{},
 		seconds: make([]float64, n), admitted: make([]float64, n), measured: make([]float64, n),
 	}
 }
@@ -84,18 +81,32 @@ func (a *asker) at(offered []float64, action int) {
 
 // of asks for any action.
 func (a *asker) of(offered []float64, action policy.Action) {
-	if i, ok := a.index[key(action)]; ok {
+	k := key(action)
+	if i, ok := a.index[k]; ok {
 		a.at(offered, i)
 		return
 	}
-	for k := range action {
-		a.settings[k] = action[k].Value
+	one, ok := a.others[k]
+	if !ok {
+		one = a.single(action)
+		a.others[k] = one
 	}
-	a.corners, _ = a.choices.Table.Corners(a.corners, offered, len(a.choices.Grid))
-	unused := make([]float64, len(a.seconds))
-	a.mean.Between(a.seconds, unused, a.choices.Table, a.corners, len(a.choices.Grid), a.settings)
-	a.flow.Between(unused, a.measured, a.carried, a.corners, len(a.choices.Grid), a.settings)
+	a.corners, _ = one.latency.Corners(a.corners, offered, 1)
+	one.latency.Predict(a.seconds, a.corners, 0)
+	one.carried.Predict(a.measured, a.corners, 0)
 	a.cost = train.Admitted(a.admitted, a.latency.Knobs, a.latency.Services, action)
+}
+
+func (a *asker) single(action policy.Action) single {
+	for i := range action {
+		a.settings[i] = action[i].Value
+	}
+	loads := a.choices.Table.Loads
+	latency, carried := a.latency.TabulateOne(loads, a.settings)
+	if a.carrier != a.latency {
+		_, carried = a.carrier.TabulateOne(loads, a.settings)
+	}
+	return single{latency, carried}
 }
 
 // series is one run's offered load (requests/s) and the noise of its latencies
@@ -115,7 +126,7 @@ const (
 // random order.
 func seen(loads [][]float64, rng *rand.Rand) [][]float64 {
 	var cells [][]float64
-	train.EachLoad(loads, func(offered []float64) { cells = append(cells, append([]float64(nil), offered...)) })
+	model.EachLoad(loads, func(offered []float64) { cells = append(cells, append([]float64(nil), offered...)) })
 	stay := min(dwell, max(1, 2*runIntervals/len(cells)))
 	var out [][]float64
 	for range max(1, runIntervals/(stay*len(cells))) {

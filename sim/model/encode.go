@@ -126,5 +126,24 @@ func (m *System) tabulate(loads [][]float64, signals []string, predict func(p *P
 	return t, nil
 }
 
+// TabulateOne predicts one action, on the knobs' grid or off it, at every combination
+// of the given loads. The tables have a single action: latency (seconds) and carried
+// load (requests/s, NaN where it was never measured).
+func (m *System) TabulateOne(loads [][]float64, settings []float64) (latency, carried *Table) {
+	p, n := m.Predictor(), len(m.Services)
+	latency = &Table{Services: m.Services, Loads: loads, Support: m.Offered}
+	carried = &Table{Services: m.Services, Loads: loads, Support: m.Offered}
+	l, c := make([]float64, n), make([]float64, n)
+	EachLoad(loads, func(offered []float64) {
+		p.Latency(l, settings, offered)
+		p.Carried(c, settings, offered)
+		for s := range l {
+			latency.Values = append(latency.Values, float32(l[s]))
+			carried.Values = append(carried.Values, float32(c[s]))
+		}
+	})
+	return latency, carried
+}
+
 // maxTable bounds the values of a table: 256 MiB.
 const maxTable = 1 << 26

@@ -48,27 +48,3 @@ func (m *System) Supported(settings, offered []float64) bool {
 	}
 	return true
 }
-
-// Between writes what the model predicts for any settings, on the table's grid or
-// off it, into latency (seconds) and carried (requests/s, NaN where it was never
-// measured), interpolated between the loads of a table as the table's own actions are.
-func (p *Predictor) Between(latency, carried []float64, t *Table, corners []Corner, actions int, settings []float64) {
-	n := len(latency)
-	buffer := make([]float64, 3*n)
-	offered, l, c := buffer[:n], buffer[n:2*n], buffer[2*n:]
-	clear(latency)
-	clear(carried)
-	for _, corner := range corners {
-		point := corner.block / (actions * n)
-		for s := n - 1; s >= 0; s-- {
-			offered[s] = t.Loads[s][point%len(t.Loads[s])]
-			point /= len(t.Loads[s])
-		}
-		p.Latency(l, settings, offered)
-		p.Carried(c, settings, offered)
-		for s := range l {
-			latency[s] += corner.share * l[s]
-			carried[s] += corner.share * c[s]
-		}
-	}
-}

@@ -119,3 +119,25 @@ func (t *Table) Predict(out []float64, corners []Corner, action int) {
 		}
 	}
 }
+
+// EachLoad calls f with every combination of the loads (by service), in the order of
+// a table's values: the last service's varying fastest. The slice is reused.
+func EachLoad(loads [][]float64, f func(offered []float64)) {
+	offered, at := make([]float64, len(loads)), make([]int, len(loads))
+	for {
+		for s, i := range at {
+			offered[s] = loads[s][i]
+		}
+		f(offered)
+		s := len(at) - 1
+		for ; s >= 0; s-- {
+			if at[s]++; at[s] < len(loads[s]) {
+				break
+			}
+			at[s] = 0
+		}
+		if s < 0 {
+			return
+		}
+	}
+}

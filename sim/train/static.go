@@ -75,7 +75,7 @@ func survey(g *Goal, c *Choices, tails []Tail) *surveyed {
 	points, total := 0, 0.0
 	var corners []model.Corner
 	latency := make([]float64, n)
-	EachLoad(c.Table.Loads, func(offered []float64) {
+	model.EachLoad(c.Table.Loads, func(offered []float64) {
 		points++
 		corners, _ = c.Table.Corners(corners, offered, actions)
 		best := math.Inf(-1)
@@ -140,26 +140,4 @@ func (s *surveyed) static(objective string, action int) Static {
 		}
 	}
 	return out
-}
-
-// EachLoad calls f with every combination of the loads (by service), the last
-// service's varying fastest. The slice is reused.
-func EachLoad(loads [][]float64, f func(offered []float64)) {
-	offered, at := make([]float64, len(loads)), make([]int, len(loads))
-	for {
-		for s, i := range at {
-			offered[s] = loads[s][i]
-		}
-		f(offered)
-		s := len(at) - 1
-		for ; s >= 0; s-- {
-			if at[s]++; at[s] < len(loads[s]) {
-				break
-			}
-			at[s] = 0
-		}
-		if s < 0 {
-			return
-		}
-	}
 }
