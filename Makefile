@@ -21,3 +21,10 @@ test: ## all quick tests, with the race detector and in random order
 lint: ## formatting and the linters of .golangci.yml, built from the tools module
 	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	bin/golangci-lint run ./...
+
+# TRACE: the full trace of examples/mo1, else the shipped sample.
+.PHONY: bench
+bench: ## from the trace to a decision, timed; writes bench.json; as in make bench TRACE=path/to/trace.csv
+	@go test -c -o bin/bench.test ./sim/train
+	@BENCH_JSON=bench.json TRACE="$(TRACE)" BENCH_COMMAND="make bench TRACE=$(TRACE)" \
+		BENCH_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" bin/bench.test -test.run '^TestBench$$'
