@@ -21,7 +21,7 @@ func (l *loader) cross() rules.Problems {
 	}
 	for _, m := range l.config.Meshes {
 		own(m, "mesh", fmt.Sprintf("mesh %q", m.Name))
-		if !slices.Contains(l.sources, m.Prometheus) {
+		if len(l.sources) > 0 && !slices.Contains(l.sources, m.Prometheus) { // none at all is reported once
 			out = append(out, m.Problem("prometheus", fmt.Sprintf("no [prometheus.%s] in %s", m.Prometheus, l.config.File), rules.Suggest(m.Prometheus, l.sources)))
 		}
 		for i, s := range m.Services {
@@ -43,6 +43,7 @@ func (l *loader) cross() rules.Problems {
 
 // warn collects what is allowed but unwise.
 func (l *loader) warn() {
+	l.config.warnings = l.warnings
 	for _, p := range l.config.Plugins {
 		if len(p.Command) > 0 && p.SHA256 == "" {
 			l.config.warnings = append(l.config.warnings, l.doc.Problem("plugin."+p.Name+".command",

@@ -21,6 +21,7 @@ type loader struct {
 	sources  []string       // declared names, whether or not their tables are right
 	plugins  []string       // declared names, likewise
 	problems rules.Problems // of windvane.toml, found beyond its tables
+	warnings rules.Problems // likewise
 }
 
 func (l *loader) root(t *rules.Table) {
