@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/windvane/windvane/sim/emulator"
@@ -34,7 +35,7 @@ type Lengths struct {
 }
 
 // DefaultLengths is the demo as it is shown.
-var DefaultLengths = Lengths{Observe: 60, Explore: 360, Act: 600}
+var DefaultLengths = Lengths{Observe: 60, Explore: 400, Act: 600}
 
 func (l Lengths) orDefault() Lengths {
 	if l.Observe == 0 {
@@ -125,12 +126,24 @@ func (s *Scenario) Emulator() emulator.Options {
 	return emulator.Options{Graph: s.Graph, Seed: s.Seed, SettleSeconds: Settle.Seconds()}
 }
 
+// actEmulator is Emulator for those who have no use for what is before part 3: the
+// load comes only shortly before, so that queues are as they would be.
+func (s *Scenario) actEmulator() emulator.Options {
+	o := s.Emulator()
+	o.Graph.Services = slices.Clone(o.Graph.Services)
+	for i := range o.Graph.Services {
+		service := &o.Graph.Services[i]
+		service.Load = quiet{process: service.Load, until: s.Act().Seconds() - 30}
+	}
+	return o
+}
+
 // The objectives' bounds, in seconds, and their error budget.
 const (
-	informationBound = .300
-	computeBound     = .500
+	informationBound = .250
+	computeBound     = .400
 	Budget           = .05
-	timeoutSeconds   = 1
+	timeoutFactor    = 1.6 // of the bound
 )
 
 // graph is the mesh: two services over two versions of one tier of nodes. A
@@ -139,7 +152,7 @@ const (
 func graph(loads map[string]process, fault Phase) emulator.Graph {
 	service := func(name string, work, bound float64) emulator.Service {
 		return emulator.Service{
-			Name: name, Load: loads[name], TimeoutSeconds: timeoutSeconds, BoundSeconds: bound,
+			Name: name, Load: loads[name], TimeoutSeconds: timeoutFactor * bound, BoundSeconds: bound,
 			Destinations: []emulator.Destination{
 				{Name: "v1", Path: []emulator.Visit{{Node: "node-v1", Work: work}}},
 				{Name: "v2", Path: []emulator.Visit{{Node: "node-v2", Work: work}}},
@@ -148,14 +161,14 @@ func graph(loads map[string]process, fault Phase) emulator.Graph {
 	}
 	return emulator.Graph{
 		Nodes: []emulator.Node{
-			{Name: "node-v1", Concurrency: 6, Replicas: 1, Work: emulator.Dist{Shape: emulator.Lognormal, MeanSeconds: .090, CV: .4}},
-			{Name: "node-v2", Concurrency: 3, Replicas: 1, Work: emulator.Dist{Shape: emulator.Lognormal, MeanSeconds: .075, CV: .4}},
+			{Name: "node-v1", Concurrency: 3, Replicas: 1, Work: emulator.Dist{Shape: emulator.Lognormal, MeanSeconds: .050, CV: .3}},
+			{Name: "node-v2", Concurrency: 3, Replicas: 1, Work: emulator.Dist{Shape: emulator.Lognormal, MeanSeconds: .075, CV: .3}},
 		},
 		Services: []emulator.Service{
 			service(compute, 2, computeBound),
 			service(information, 1, informationBound),
 		},
-		Faults:       []emulator.Fault{{Node: "node-v1", From: fault.From.Seconds(), To: fault.To().Seconds(), Factor: 2. / 3}},
+		Faults:       []emulator.Fault{{Node: "node-v2", From: fault.From.Seconds(), To: fault.To().Seconds(), Factor: 2. / 3}},
 		BucketBounds: bucketBounds(),
 	}
 }

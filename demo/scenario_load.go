@@ -12,7 +12,7 @@ type process = load.Process
 
 // scale is how many requests a second of each service stand for one of the paper's,
 // whose sinusoid is 12.5 + 7.5 sin.
-var scale = map[string]float64{compute: 1.2, information: 2.4}
+var scale = map[string]float64{compute: 1.1, information: 2.2}
 
 // drawLoads draws the load of each service over all phases.
 func drawLoads(seed uint64, phases []Phase) (map[string]process, error) {
@@ -86,4 +86,18 @@ func drawBursts(rng *rand.Rand, p Phase) []load.Window {
 		at = w.To + 60 + 80*rng.Float64()
 	}
 	return out
+}
+
+// quiet is a load of which nothing comes before a moment, and afterwards the same
+// requests as without it: their numbers count the envelope's candidates.
+type quiet struct {
+	process
+	until float64
+}
+
+func (q quiet) Rate(t float64) float64 {
+	if t < q.until {
+		return 0
+	}
+	return q.process.Rate(t)
 }

@@ -40,7 +40,7 @@ latency = 'windvane:latency_seconds:p95'
 [guard]
 authority = %q
 max_step = 0.25
-total_blocking = 0.6
+total_blocking = 0.8
 changes_per_hour = 3600
 `, o.Authority)
 	for _, p := range o.Policies {

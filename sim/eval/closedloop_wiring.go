@@ -160,3 +160,21 @@ func wholePercents(weights policy.Action) {
 		*w = math.Round(*w*100+1) / 100
 	}
 }
+
+// Settings returns what an action of a mesh sets in an emulator, for a run in which
+// it is in force from the start.
+func Settings(g emulator.Graph, m *rules.Mesh, a policy.Action) (emulator.Settings, error) {
+	knobs := m.Knobs()
+	if err := a.Validate(knobs); err != nil {
+		return emulator.Settings{}, err
+	}
+	w, err := wire(g, knobs, m.PolicyServices())
+	if err != nil {
+		return emulator.Settings{}, err
+	}
+	base := emulator.Settings{Blocking: make([]float64, len(g.Services))}
+	for _, n := range g.Nodes {
+		base.Replicas = append(base.Replicas, n.Replicas)
+	}
+	return w.settings(base, quantise(a)), nil
+}
