@@ -46,7 +46,7 @@ type Interval struct {
 	Phase    string
 	Live     policy.Action   // in force during the interval
 	Changes  []policy.Change // made at its start
-	Counted  bool            // Live was the policy's own choice
+	Counted  bool            // Live was the policy's own choice under the margins: the interval moved the debt
 	Services []ServiceInterval
 
 	// What was decided at its end.
@@ -105,7 +105,7 @@ type loop struct {
 	control  margin.Control
 	live     policy.Action
 	changes  []policy.Change // made by the last decision
-	own      bool            // live is the policy's own choice
+	own      bool            // live is the policy's own choice under the margins
 	readings []Reading
 }
 
@@ -167,17 +167,18 @@ func (l *loop) step(ctx context.Context) (Interval, error) {
 	return in, l.apply(checked.Action, own && checked.Refused == "" && len(checked.Edits) == 0)
 }
 
-// decide asks the policy, and the fallback where it fails. Own says that the
-// answer is the policy's.
+// decide asks the policy, and the fallback where it fails. Own says that the answer
+// is the policy's, and one that it made under the margins.
 func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (want policy.Action, own bool) {
 	d, err := l.Policy.Decide(ctx, o)
 	if err == nil {
 		l.control = l.control.Compare(l.Params, o.State, d.ExpectedLive)
 		in.Infeasible, in.Reason = d.Infeasible, d.Reason
 		if d.Abstain {
-			return o.Live, l.own
+			return o.Live, false
 		}
-		return d.Action, true
+		// Who predicts nothing knows of no margin, and runs up no debt against it.
+		return d.Action, len(d.Expected) > 0
 	}
 	in.Failed, in.Reason = true, err.Error()
 	if l.Fallback != nil {

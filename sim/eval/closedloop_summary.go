@@ -7,7 +7,7 @@ type Summary struct {
 	Service   string
 	Intervals int
 	Unknown   int     // intervals that could not be judged: no success, and no failure
-	Violated  float64 // sum of errors over the judged intervals, of the worst objective
+	Violated  float64 // sum over the judged intervals of the error of the objective that was broken most
 	Counted   int     // intervals that moved the debt
 	Actions   int     // times that a knob of the service was changed
 
