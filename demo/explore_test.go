@@ -1,0 +1,71 @@
+package demo
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/eval"
+)
+
+func explore(t *testing.T, s *Scenario, m *rules.Mesh) *eval.Trace {
+	t.Helper()
+	l := closedLoop(s, m, nil)
+	l.Policy = &Explore{Seed: s.Seed, Until: l.Start.Add(s.Act() - ReturnIntervals*Interval)}
+	l.From, l.Intervals = s.phase(PhaseExplore).From, s.Lengths.Explore
+	return play(t, l)
+}
+
+func TestExplorationIsBounded(t *testing.T) {
+	m := mesh(t)
+	for _, seed := range []uint64{1000, 1003} {
+		s := scenario(t, seed, Lengths{})
+		trace := explore(t, s, m)
+		if n := len(trace.Intervals); n < 300 || n > 400 {
+			t.Errorf("%d intervals, want 300 to 400", n)
+		}
+		seen := map[string]map[float64]bool{}
+		for _, in := range trace.Intervals {
+			if len(in.Edits) > 0 || in.Refused != "" {
+				t.Fatalf("seed %d at %v: the guard had to step in: %v %v", seed, in.Seconds, in.Edits, in.Refused)
+			}
+			for _, k := range in.Live {
+				if seen[k.String()] == nil {
+					seen[k.String()] = map[float64]bool{}
+				}
+				seen[k.String()][k.Value] = true
+			}
+		}
+		for knob, values := range seen {
+			if len(values) < 5 {
+				t.Errorf("seed %d: %s took %d values only: %v", seed, knob, len(values), values)
+			}
+		}
+		last := trace.Intervals[len(trace.Intervals)-1]
+		if first := trace.Intervals[0]; !last.Live.Equal(first.Live, 1e-9) {
+			t.Errorf("seed %d: it ends with %v, want the initial %v", seed, last.Live, first.Live)
+		}
+		l := closedLoop(s, m, hold{})
+		l.From, l.Intervals = s.phase(PhaseExplore).From, s.Lengths.Explore
+		for i, none := range play(t, l).Summarise("", nil) {
+			if tried := trace.Summarise("", nil)[i]; tried.ViolatedRatio() > none.ViolatedRatio() {
+				t.Errorf("seed %d: %s is broken in %.3f of the intervals, more than the %.3f without control",
+					seed, tried.Service, tried.ViolatedRatio(), none.ViolatedRatio())
+			}
+		}
+	}
+}
+
+func TestExplorationIsAFunctionOfItsSeed(t *testing.T) {
+	m := mesh(t)
+	s := scenario(t, 1000, Lengths{Explore: 50})
+	if a, b := explore(t, s, m), explore(t, s, m); !reflect.DeepEqual(a.Intervals, b.Intervals) {
+		t.Error("the same seed tries other settings")
+	}
+	a := explore(t, s, m)
+	s.Seed++
+	s.Graph.Faults = nil
+	if b := explore(t, s, m); a.Intervals[30].Live.Equal(b.Intervals[30].Live, 1e-9) && a.Intervals[40].Live.Equal(b.Intervals[40].Live, 1e-9) {
+		t.Error("another seed tries the same settings")
+	}
+}
