@@ -14,7 +14,7 @@ import (
 func tiny(t *testing.T) *evaluation {
 	t.Helper()
 	m := tinyMesh(t)
-	e, err := prepare(Options{Rules: m, Dataset: tinyData(t, m), Seeds: 1, Progress: func(string) {}})
+	e, err := prepare(Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Progress: func(string) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func oracleKeeps(t *testing.T, e *evaluation) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var cells [][]float64
 	model.EachLoad(e.loads, func(offered []float64) { cells = append(cells, append([]float64(nil), offered...)) })
-	s := series{offered: cells, noise: e.noise[:900]}
+	s := series{offered: cells, noise: e.noise[:600]}
 	c := e.truth.choices
 	tails := make([]train.Tail, 2)
 	for j := range tails {
