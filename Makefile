@@ -18,9 +18,8 @@ demo: build ## watch the daemon learn an emulated mesh and hold its objectives, 
 test: ## all quick tests, with the race detector and in random order
 	go test -race -shuffle=on -count=1 ./...
 
-lint: ## formatting and the linters of .golangci.yml, built from the tools module
-	go -C tools build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	bin/golangci-lint run ./...
+lint: ## formatting and the linters of .golangci.yml, built from the tools module once
+	@linter=$$(tools/linter.sh) && "$$linter" run ./...
 
 # TRACE: the full trace of examples/mo1, else the shipped sample.
 .PHONY: bench
