@@ -101,7 +101,7 @@ func New(o Options) *Host {
 		o.Random = func() float64 { return 0 }
 	}
 	h := &Host{options: o, configs: make(chan configRequest), done: make(chan struct{})}
-	h.force, h.kill = context.WithCancel(context.Background())
+	h.force, h.kill = context.WithCancel(context.Background()) //nolint:forbidigo // of the host's life, which Start's ctx does not bound
 	h.view.Store(&view{status: Status{LastError: "it was not started"}})
 	return h
 }

@@ -23,7 +23,7 @@ func (s sink) Accept(name string, level hclog.Level, msg string, args ...any) {
 	if name != "" {
 		args = append([]any{"logger", name}, args...)
 	}
-	s.log.Log(context.Background(), slogLevel(level), msg, args...)
+	s.log.Log(context.Background(), slogLevel(level), msg, args...) //nolint:forbidigo // hclog has none
 }
 
 func slogLevel(level hclog.Level) slog.Level {

@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 		os.Exit(runPlugin(os.Args[2]))
 	}
 	if len(os.Args) == 3 && os.Args[1] == "host" {
-		os.Exit(runHost(os.Args[2]))
+		runHost(os.Args[2])
+		os.Exit(1)
 	}
 	// A program built for the race detector otherwise takes a second to exit.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
@@ -52,20 +53,18 @@ func runPlugin(mode string) int {
 }
 
 // runHost starts a plugin, prints its pid and waits to be killed.
-func runHost(dir string) int {
+func runHost(dir string) {
 	exe, err := os.Executable()
 	if err != nil {
-		return 1
+		panic(err)
 	}
 	h := New(Options{Name: "orphan", Path: exe, Args: []string{"plugin", "busy"}, SocketDir: dir})
 	if err := h.Start(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		panic(err)
 	}
 	go func() { _, _ = h.Decide(context.Background(), observation()) }() // keeps the plugin busy when its host dies
 	fmt.Println(h.Status().PID)
 	time.Sleep(time.Minute)
-	return 1
 }
 
 // fakePolicy answers with the live action, or as its mode says.
@@ -100,8 +99,7 @@ func (f *fakePolicy) Decide(ctx context.Context, o policy.Observation) (policy.D
 	case "misfit":
 		d.Action[0].Value = 2
 	case "panics":
-		var m map[string]int
-		m["boom"] = 1
+		panic("boom")
 	case "slow":
 		<-ctx.Done()
 		return d, ctx.Err()

@@ -1,6 +1,9 @@
 package host
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Restarts says when a plugin that failed is started again. The first restart
 // after a healthy run comes after First; each further one after Min, doubling to
@@ -33,13 +36,8 @@ func (h *history) failed(now time.Time, ran time.Duration, random float64) (wait
 	if ran >= h.policy.Window {
 		h.wait = 0
 	}
-	kept := h.recent[:0]
-	for _, t := range h.recent {
-		if now.Sub(t) < h.policy.Window {
-			kept = append(kept, t)
-		}
-	}
-	h.recent = append(kept, now)
+	h.recent = slices.DeleteFunc(h.recent, func(t time.Time) bool { return now.Sub(t) >= h.policy.Window })
+	h.recent = append(h.recent, now)
 	if len(h.recent) >= h.policy.Crashes {
 		return 0, true
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 	defer context.AfterFunc(ctx, p.kill)()
 	s.client = plugin.NewClient(s.clientConfig(o))
 	if err := s.connect(o); err != nil {
-		s.close(context.Background())
+		s.close(context.Background()) //nolint:forbidigo // never done: nobody forces the end of what has not begun
 		return nil, s.explain(err)
 	}
 	return s, nil
@@ -224,7 +225,7 @@ func checkSum(path, want string) error {
 // environment returns the variables of the host that a plugin may see.
 func environment(more []string) []string {
 	env := []string{} // not nil: nil would hand over all of them
-	for _, name := range append(passedEnv[:len(passedEnv):len(passedEnv)], more...) {
+	for _, name := range slices.Concat(passedEnv, more) {
 		if v, ok := os.LookupEnv(name); ok && !strings.HasPrefix(name, "PLUGIN_") {
 			env = append(env, name+"="+v)
 		}
