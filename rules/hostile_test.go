@@ -10,7 +10,7 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// fill repeats unit between two texts until the file is a quarter as large as may be:
+// fill repeats unit between two texts until the file is an eighth as large as may be:
 // enough to show what grows with the square of the size, in a fraction of the time. %d
 // in the unit is its number, with as many digits as keep the length.
 func fill(prefix, unit, suffix string) string {
@@ -21,7 +21,7 @@ func fill(prefix, unit, suffix string) string {
 		if strings.Contains(unit, "%d") {
 			next = strings.ReplaceAll(unit, "%d", fmt.Sprintf("%06d", i))
 		}
-		if b.Len()+len(next)+len(suffix) > MaxFileSize/4 {
+		if b.Len()+len(next)+len(suffix) > MaxFileSize/8 {
 			break
 		}
 		b.WriteString(next)

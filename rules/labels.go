@@ -61,8 +61,9 @@ func binaryDrops(e *parser.BinaryExpr, label string) bool {
 		return left && !slices.Contains(m.Include, label)
 	case parser.CardOneToMany:
 		return right && !slices.Contains(m.Include, label)
+	default:
+		return slices.Contains(m.MatchingLabels, label) != m.On || left || right
 	}
-	return slices.Contains(m.MatchingLabels, label) != m.On || left || right
 }
 
 func callDrops(e *parser.Call, label string) bool {

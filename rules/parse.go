@@ -146,7 +146,7 @@ func nameOf(t *Table, key string) string {
 func objectOf(t *Table, key string) string {
 	v := t.Text(key, "")
 	namespace, name, ok := cut(v)
-	if t.IsText(key) && !(ok && kubeName.MatchString(namespace) && kubeName.MatchString(name)) {
+	if t.IsText(key) && (!ok || !kubeName.MatchString(namespace) || !kubeName.MatchString(name)) {
 		t.Invalid(key, fmt.Sprintf("%q is not namespace/name", v), `as in "default/front"`)
 	}
 	return v

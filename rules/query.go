@@ -69,8 +69,9 @@ func defaultRole(name string) policy.Role {
 	switch role := policy.Role(name); role {
 	case policy.RoleOffered, policy.RoleCarried, policy.RoleLatency:
 		return role
+	default: // ratios get theirs where they are used
+		return policy.RoleContext
 	}
-	return policy.RoleContext
 }
 
 func findQuery(queries []Query, name string) (Query, bool) {

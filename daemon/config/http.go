@@ -21,7 +21,7 @@ import (
 var (
 	unknownField = regexp.MustCompile(`^line \d+: field (\S+) not found in type`)
 	yamlLine     = regexp.MustCompile(`^line (\d+): `)
-	wrongType    = regexp.MustCompile("^cannot unmarshal !!([a-z]+) .*?into (\\S+)$")
+	wrongType    = regexp.MustCompile(`^cannot unmarshal !!([a-z]+) .*?into (\S+)$`)
 )
 
 // kinds are the types of YAML and of Go in the words of package rules.

@@ -131,7 +131,7 @@ func TestABrokenJournalSaysSinceWhen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
+	t.Cleanup(func() { _ = j.Close() })
 	appendNotes(t, j, 2)
 	broken = true
 	for range 3 {

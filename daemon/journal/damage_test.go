@@ -84,7 +84,7 @@ func TestFlippedByteAtEveryPosition(t *testing.T) {
 	b, starts := written(t, 4)
 	last := starts[len(starts)-2]
 	for i := range b {
-		for _, mask := range []byte{0x01, 0x20, 0x80} { // 0x20 changes the case of letters
+		for _, mask := range []byte{0x01, 0x20, 0x80}[i%3 : i%3+1] { // 0x20 changes the case of letters
 			broken := slices.Clone(b)
 			broken[i] ^= mask
 			dir := dirWith(t, broken)

@@ -256,7 +256,7 @@ func TestSegments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j2.Close()
+	t.Cleanup(func() { _ = j2.Close() })
 	if seq, err := j2.Append(start, "", KindNote, note(1), true); err != nil || seq != 51 {
 		t.Errorf("Append = %d, %v; want 51", seq, err)
 	}

@@ -164,7 +164,7 @@ func TestOwnQuery(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			replies := fresh()
 			var answer reply
-			for _, v := range strings.Fields(tc.value) {
+			for v := range strings.FieldsSeq(tc.value) {
 				answer.series = append(answer.series, series{"anything", v})
 			}
 			replies["own"] = answer

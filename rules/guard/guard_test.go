@@ -172,7 +172,7 @@ func checkProperties(t *testing.T, o policy.Observation, want policy.Action) {
 func TestProperties(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	special := []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 1e308, 5e-324}
-	n := 200_000
+	n := 50_000
 	if testing.Short() {
 		n = 10_000
 	}

@@ -93,8 +93,7 @@ func TestBlockingOnSeveralRoutes(t *testing.T) {
 	}}
 	a := actuator(t, c, information, second)
 	_, err := a.Live(t.Context())
-	var disagreement *DisagreementError
-	if !errors.As(err, &disagreement) {
+	if _, ok := errors.AsType[*DisagreementError](err); !ok {
 		t.Fatalf("Live: %v, want a DisagreementError", err)
 	}
 	want := "istio: the routes of information block different shares (default/back/also 0, default/front/information 0.2); give them the same fault.abort, or none"
