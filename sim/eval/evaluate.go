@@ -37,6 +37,7 @@ type Options struct {
 	Artefacts map[string]*train.Artefact // tabular ones by the name of their directory: judged on the model only, as they may have seen all data
 	Seed      uint64
 	Seeds     int               // runs with seeds of their own: Seed, Seed+1, …; 0: 4
+	Trees     model.TreeParams  // of every model; zero: model.DefaultTreeParams
 	Progress  func(text string) // called by one goroutine at a time; may be nil
 }
 
@@ -49,6 +50,9 @@ const defaultSeeds = 4
 func Evaluate(ctx context.Context, o Options) (Report, error) {
 	if o.Seeds == 0 {
 		o.Seeds = defaultSeeds
+	}
+	if o.Trees == (model.TreeParams{}) {
+		o.Trees = model.DefaultTreeParams()
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -104,7 +108,7 @@ func prepare(o Options) (*evaluation, error) {
 	}
 	e := &evaluation{Options: o, goal: goal, loads: train.LoadGrid(o.Dataset)}
 	o.Progress("fitting the model of all data")
-	if e.full, err = train.EnumerateTabularAt(o.Rules, o.Dataset, e.loads, "", o.Seed); err != nil {
+	if e.full, err = train.EnumerateTabularAt(o.Rules, o.Dataset, e.loads, o.Trees, "", o.Seed); err != nil {
 		return nil, err
 	}
 	if e.noise, err = noiseOf(e.full.Model); err != nil {
@@ -150,11 +154,11 @@ func (e *evaluation) heldOut(seed uint64) (*arena, error) {
 	order := rand.New(rand.NewPCG(seed, streamSplit)).Perm(n)
 	learn := e.Dataset.Select(func(row int) bool { return order[config[row]]%2 == 0 })
 	judge := e.Dataset.Select(func(row int) bool { return order[config[row]]%2 == 1 })
-	trained, err := train.EnumerateTabularAt(e.Rules, learn, e.loads, "", seed)
+	trained, err := train.EnumerateTabularAt(e.Rules, learn, e.loads, e.Trees, "", seed)
 	if err != nil {
 		return nil, err
 	}
-	mean, err := model.FitMean(judge, e.Rules.Knobs(), model.DefaultTreeParams())
+	mean, err := model.FitMean(judge, e.Rules.Knobs(), e.Trees)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/dataset"
+	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -84,6 +85,9 @@ func tinyTruth(settings, offered []float64) (a, b float64) {
 	return a, .02 + .003*v1
 }
 
+// tinyTrees are enough for tinyTruth, and fast under the race detector.
+var tinyTrees = model.TreeParams{Trees: 30, Leaves: 20, Rate: .2, MinLeafRows: 10}
+
 // tinyData has each configuration for a while at each of 3 x 3 loads. What is carried
 // is at most 6 requests/s, as by a rate limit.
 func tinyData(m *rules.Mesh) *dataset.Dataset {
@@ -118,7 +122,7 @@ var whole = sync.OnceValues(func() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2})
+	return Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2, Trees: tinyTrees})
 })
 
 func find(t *testing.T, r Report, policy, objective, load, on string) Row {
@@ -191,7 +195,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := tinyMesh(t)
-	second, err := Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2})
+	second, err := Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2, Trees: tinyTrees})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +224,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 func TestArtefactsAreJudgedBesideTheOptimumAndStatic(t *testing.T) {
 	m := tinyMesh(t)
 	d := tinyData(m)
-	trained, err := train.EnumerateTabular(m, d, "", 1)
+	trained, err := train.EnumerateTabularAt(m, d, train.LoadGrid(d), tinyTrees, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +233,7 @@ func TestArtefactsAreJudgedBesideTheOptimumAndStatic(t *testing.T) {
 		t.Fatal(err)
 	}
 	artefacts := map[string]*train.Artefact{"tabular-0": {Card: trained.Card, Policy: table}}
-	r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: d, Artefacts: artefacts, Seeds: 1})
+	r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: d, Artefacts: artefacts, Seeds: 1, Trees: tinyTrees})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,14 +270,14 @@ func TestEvaluateRefuses(t *testing.T) {
 		"unknown policy":   {Options{Rules: m, Dataset: d, Policies: []string{"tabulated"}}, "no such policy"},
 		"damaged artefact": {Options{Rules: m, Dataset: d, Artefacts: map[string]*train.Artefact{"x": {}}}, "artefact x"},
 	} {
-		c.o.Seeds = 1
+		c.o.Seeds, c.o.Trees = 1, tinyTrees
 		if _, err := Evaluate(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Evaluate(ctx, Options{Rules: m, Dataset: d, Policies: []string{Tabular}, Seeds: 1}); err == nil {
+	if _, err := Evaluate(ctx, Options{Rules: m, Dataset: d, Policies: []string{Tabular}, Seeds: 1, Trees: tinyTrees}); err == nil {
 		t.Error("went on after it was cancelled")
 	}
 }

@@ -14,7 +14,7 @@ import (
 func tiny(t *testing.T) *evaluation {
 	t.Helper()
 	m := tinyMesh(t)
-	e, err := prepare(Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Progress: func(string) {}})
+	e, err := prepare(Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Trees: tinyTrees, Progress: func(string) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func oracleKeeps(t *testing.T, e *evaluation) {
 	if !kept {
 		t.Error("the oracle breaks a budget")
 	}
-	for range 3000 {
+	for range 1000 {
 		other := append([]int(nil), plan...)
 		for range 1 + rng.IntN(3) {
 			other[rng.IntN(len(other))] = rng.IntN(len(c.Grid))

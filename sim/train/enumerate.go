@@ -23,17 +23,17 @@ type Tabular struct {
 // the loads of LoadGrid. It is an error if the dataset has other knobs or services
 // than the rules, or cannot tell the effect of a knob.
 func EnumerateTabular(m *rules.Mesh, d *dataset.Dataset, dataSHA256 string, seed uint64) (*Tabular, error) {
-	return EnumerateTabularAt(m, d, LoadGrid(d), dataSHA256, seed)
+	return EnumerateTabularAt(m, d, LoadGrid(d), model.DefaultTreeParams(), dataSHA256, seed)
 }
 
 // EnumerateTabularAt is EnumerateTabular at loads of the caller's (by service,
-// ascending, requests/s).
-func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, dataSHA256 string, seed uint64) (*Tabular, error) {
+// ascending, requests/s), with trees of the caller's.
+func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, trees model.TreeParams, dataSHA256 string, seed uint64) (*Tabular, error) {
 	goal, err := NewGoal(m, d.Services)
 	if err != nil {
 		return nil, err
 	}
-	system, err := model.FitSystem(d, m.Knobs(), model.DefaultTreeParams(), seed)
+	system, err := model.FitSystem(d, m.Knobs(), trees, seed)
 	if err != nil {
 		return nil, err
 	}
