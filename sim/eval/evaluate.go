@@ -203,7 +203,10 @@ func (e *evaluation) report(results []tallies) Report {
 		t, best := sums[s], sums[subject{s.objective, s.load, s.on, Optimum, ""}]
 		row := Row{
 			Policy: s.policy, Artefact: s.artefact, Objective: s.objective, Load: s.load, On: s.on, Seeds: len(results),
-			ViolatedRatio: map[string]float64{}, CarriedRatio: t.nominal / t.offered, CarriedMeasuredRatio: share(t.measured, t.offered),
+			ViolatedRatio: map[string]float64{}, CarriedMeasuredRatio: share(t.measured, t.offered),
+		}
+		if v := share(t.nominal, t.offered); v != nil {
+			row.CarriedRatio = *v // else nothing was ever offered
 		}
 		if s.objective == train.ObjectiveReward {
 			row.RewardRatio = share(t.reward, best.reward)

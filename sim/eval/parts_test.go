@@ -1,8 +1,10 @@
 package eval
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -235,5 +237,23 @@ func beginning(t *testing.T, e *evaluation) {
 		if s.Kind == policy.Blocking && s.Value != 0 || s.Kind == policy.Weight && s.Value != .5 {
 			t.Errorf("begins with %s = %v", s.KnobID, s.Value)
 		}
+	}
+}
+
+// What is not known is null, never NaN, which JSON cannot hold.
+func TestReportHoldsNoNaN(t *testing.T) {
+	e := &evaluation{goal: &train.Goal{Services: []policy.Service{{Name: "a"}}, Budget: []float64{.1}}}
+	nothing := tally{intervals: 1, measured: math.NaN(), violated: []int{0}}
+	r := e.report([]tallies{{
+		subject{train.ObjectiveReward, LoadSeen, OnModel, Optimum, ""}: nothing,
+		subject{train.ObjectiveBudget, LoadSeen, OnModel, Optimum, ""}: nothing,
+	}})
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `"reward_ratio":null,"violated_ratio":{"a":0},"carried_ratio":0,"carried_measured_ratio":null`
+	if n := strings.Count(string(got), want); n != 2 {
+		t.Errorf("%s\nwant %s in both rows", got, want)
 	}
 }
