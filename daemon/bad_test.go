@@ -41,7 +41,7 @@ func TestNewRefusesBadFiles(t *testing.T) {
 				t.Fatalf("%s has no %s", c.file, c.from)
 			}
 			r.write(c.file, strings.Replace(text, c.from, c.to, 1))
-			_, err := daemon.New(daemon.Options{ConfigFile: filepath.Join(r.dir, "windvane.toml")})
+			_, err := daemon.New(t.Context(), daemon.Options{ConfigFile: filepath.Join(r.dir, "windvane.toml")})
 			if err == nil {
 				t.Fatal("it was taken")
 			}

@@ -70,7 +70,7 @@ type generation struct {
 
 // New reads the configuration and opens the journal. Nothing runs yet. What is wrong
 // in the files comes as rules.Problems. The listener is closed on an error.
-func New(o Options) (_ *Daemon, err error) {
+func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	defer func() {
 		if err != nil && o.Listener != nil {
 			err = errors.Join(err, o.Listener.Close())
@@ -104,7 +104,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if text := repair.String(); text != "" {
 		o.Logger.Warn("the journal was repaired", "repair", text)
 	}
-	g, err := d.build(c)
+	g, err := d.build(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, d.journal.Close())
 	}
@@ -122,7 +122,7 @@ func New(o Options) (_ *Daemon, err error) {
 func JournalDirectory(state string) string { return filepath.Join(state, "journal") }
 
 // build makes everything that a configuration needs, without starting any of it.
-func (d *Daemon) build(c *config.Config) (*generation, error) {
+func (d *Daemon) build(ctx context.Context, c *config.Config) (*generation, error) {
 	for _, w := range c.Warnings() {
 		d.o.Logger.Warn("configuration", "warning", w.String())
 	}
@@ -143,7 +143,7 @@ func (d *Daemon) build(c *config.Config) (*generation, error) {
 	}
 	g.close = append(g.close, cluster.http.CloseIdleConnections)
 	for _, r := range c.Meshes {
-		m, err := d.newMesh(c, r, sources[r.Prometheus], cluster)
+		m, err := d.newMesh(ctx, c, r, sources[r.Prometheus], cluster)
 		if errs = append(errs, err); err == nil {
 			m.options.Logger = d.o.Logger.With("mesh", r.Name)
 			g.meshes = append(g.meshes, m)
@@ -218,6 +218,7 @@ func (d *Daemon) abort() error {
 	d.current.Swap(nil).closeIdle()
 	err := d.journal.Close()
 	if d.server != nil {
+		//nolint:forbidigo // it does not serve yet: there is nothing to wait for
 		err = errors.Join(err, d.server.Stop(context.Background()))
 	}
 	return err
@@ -250,7 +251,7 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if filepath.Clean(c.StateDirectory) != filepath.Clean(old.config.StateDirectory) {
 		return fmt.Errorf("reload: state_directory changed from %s to %s; restart for that", old.config.StateDirectory, c.StateDirectory)
 	}
-	g, err := d.build(c)
+	g, err := d.build(ctx, c)
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}

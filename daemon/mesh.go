@@ -29,7 +29,7 @@ type mesh struct {
 }
 
 // newMesh builds a mesh; nothing is started and nothing is asked yet.
-func (d *Daemon) newMesh(c *config.Config, m *rules.Mesh, source prometheusClient, cluster kubernetesClient) (*mesh, error) {
+func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, source prometheusClient, cluster kubernetesClient) (*mesh, error) {
 	observer, err := newObserver(c, m, source)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.File, err)
@@ -38,7 +38,7 @@ func (d *Daemon) newMesh(c *config.Config, m *rules.Mesh, source prometheusClien
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.File, err)
 	}
-	p, err := d.newPolicies(c, m)
+	p, err := d.newPolicies(ctx, c, m)
 	if err != nil {
 		return nil, err
 	}

@@ -50,19 +50,19 @@ type plugin struct {
 }
 
 // newPolicies reads what the policies of a mesh are made of. No process is started yet.
-func (d *Daemon) newPolicies(c *config.Config, m *rules.Mesh) (*policies, error) {
+func (d *Daemon) newPolicies(ctx context.Context, c *config.Config, m *rules.Mesh) (*policies, error) {
 	p := &policies{
 		fallback: loop.Decider{Name: inProcess, Policy: threshold.New()},
 		initial:  train.Card{}.Initial,
 	}
 	var errs []error
 	for _, ref := range m.Policies {
-		errs = append(errs, d.addPolicy(c, m, ref, p))
+		errs = append(errs, d.addPolicy(ctx, c, m, ref, p))
 	}
 	return p, errors.Join(errs...)
 }
 
-func (d *Daemon) addPolicy(c *config.Config, m *rules.Mesh, ref rules.PolicyRef, p *policies) error {
+func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh, ref rules.PolicyRef, p *policies) error {
 	if ref.Role == rules.RoleShadow {
 		d.o.Logger.Warn("shadow policies are not asked yet", "mesh", m.Name, "policy", ref.Name)
 		return nil
@@ -86,7 +86,7 @@ func (d *Daemon) addPolicy(c *config.Config, m *rules.Mesh, ref rules.PolicyRef,
 	decider := loop.Decider{Name: ref.Name}
 	if declared.Builtin == inProcess {
 		t := threshold.New()
-		if err := t.Configure(context.Background(), conf); err != nil {
+		if err := t.Configure(ctx, conf); err != nil {
 			return fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err)
 		}
 		decider.Policy = t

@@ -194,7 +194,7 @@ func (r *rig) start() {
 	}
 	r.url = "http://" + listener.Addr().String()
 	r.resumed = make(chan struct{}, 1)
-	r.daemon, err = daemon.New(daemon.Options{
+	r.daemon, err = daemon.New(r.t.Context(), daemon.Options{
 		ConfigFile: filepath.Join(r.dir, "windvane.toml"), Listener: listener, EnableLifecycle: true,
 		RuntimeDirectory: r.sockets, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Clock: r,
 		Watch: func(report loop.Report) {

@@ -15,7 +15,6 @@ import (
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/deploy/prometheus"
 	"github.com/windvane/windvane/plugins/policy"
-	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/emulator"
 	"github.com/windvane/windvane/sim/eval"
 	"github.com/windvane/windvane/sim/testbed"
@@ -152,7 +151,7 @@ func (s *station) startDaemon(ctx context.Context, o stationOptions) error {
 		}
 		s.url = "http://" + listener.Addr().String()
 	}
-	d, err := daemon.New(daemon.Options{
+	d, err := daemon.New(ctx, daemon.Options{
 		ConfigFile: filepath.Join(s.dir, "windvane.toml"), Listener: listener, RuntimeDirectory: s.dir,
 		Executable: o.executable, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Clock: s, Watch: s.completed,
 	})
@@ -183,11 +182,6 @@ func (s *station) rules(ctx context.Context, o RulesOptions) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	return s.daemon.Reload(ctx)
-}
-
-// parse returns the mesh as it is in its rules file.
-func (s *station) parse() (*rules.Mesh, error) {
-	return rules.Load(filepath.Join(s.dir, RulesFile))
 }
 
 // Next implements daemon.Clock: it waits for a permit, then lets an interval pass.

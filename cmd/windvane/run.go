@@ -59,7 +59,7 @@ func runDaemon(o daemon.Options) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
-	d, err := daemon.New(o)
+	d, err := daemon.New(context.Background(), o)
 	if err != nil {
 		if _, ok := errors.AsType[rules.Problems](err); ok || errors.Is(err, os.ErrNotExist) {
 			return usageError{err}

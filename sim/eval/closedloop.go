@@ -229,6 +229,7 @@ func (l *loop) state(at time.Time) policy.State {
 				v = r.Carried
 			case policy.RoleLatency:
 				v = r.Latency
+			case policy.RoleRatio, policy.RoleContext: // the emulator has none: absent
 			}
 			signal := policy.Signal{Name: q.Name, Service: s.Name, Role: q.Role}
 			if !math.IsNaN(v) {

@@ -228,13 +228,13 @@ func sortedSubjects(t tallies) []subject {
 	for s := range t {
 		out = append(out, s)
 	}
-	rank := func(list []string, v string) int { return slices.Index(list, v) }
+	places := []string{OnModel, OnHeldOut}
 	slices.SortFunc(out, func(a, b subject) int {
 		return cmp.Or(
 			-cmp.Compare(a.objective, b.objective), // reward, budget
 			cmp.Compare(a.load, b.load),
-			cmp.Compare(rank([]string{OnModel, OnHeldOut}, a.on), rank([]string{OnModel, OnHeldOut}, b.on)),
-			cmp.Compare(rank(Names(), a.policy), rank(Names(), b.policy)),
+			cmp.Compare(slices.Index(places, a.on), slices.Index(places, b.on)),
+			cmp.Compare(slices.Index(Names(), a.policy), slices.Index(Names(), b.policy)),
 			cmp.Compare(a.artefact, b.artefact),
 		)
 	})

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -53,11 +54,11 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 	}
 	names := slices.Sorted(maps.Keys(services))
-	head := "objective\tload\ton\tpolicy\tof optimum"
+	head := []string{"objective", "load", "on", "policy", "of optimum"}
 	for _, s := range names {
-		head += "\tviolated " + s
+		head = append(head, "violated "+s)
 	}
-	lines := []string{head + "\tcarried\tmeasured"}
+	lines := []string{strings.Join(append(head, "carried", "measured"), "\t")}
 	for i, row := range r.Rows {
 		if i > 0 && (row.Objective != r.Rows[i-1].Objective || row.Load != r.Rows[i-1].Load || row.On != r.Rows[i-1].On) {
 			lines = append(lines, "")
@@ -66,16 +67,17 @@ func (r Report) WriteText(w io.Writer) error {
 		if row.Artefact != "" {
 			name = row.Artefact
 		}
-		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%s", row.Objective, row.Load, row.On, name, number(row.RewardRatio, "%.4f"))
+		cells := []string{row.Objective, row.Load, row.On, name, number(row.RewardRatio, "%.4f")}
 		for _, s := range names {
 			v, ok := row.ViolatedRatio[s]
 			if !ok {
-				line += "\t-"
+				cells = append(cells, "-")
 				continue
 			}
-			line += fmt.Sprintf("\t%.1f %%", 100*v)
+			cells = append(cells, fmt.Sprintf("%.1f %%", 100*v))
 		}
-		lines = append(lines, fmt.Sprintf("%s\t%.3f\t%s", line, row.CarriedRatio, number(row.CarriedMeasuredRatio, "%.3f")))
+		cells = append(cells, fmt.Sprintf("%.3f", row.CarriedRatio), number(row.CarriedMeasuredRatio, "%.3f"))
+		lines = append(lines, strings.Join(cells, "\t"))
 	}
 	for _, l := range lines {
 		if _, err := fmt.Fprintln(out, l); err != nil {

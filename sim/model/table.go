@@ -74,7 +74,8 @@ type Corner struct {
 // (by service, requests/s), with the shares of multilinear interpolation. Beyond the
 // grid the nearest load counts; inside says whether the loads lie within the data.
 func (t *Table) Corners(buffer []Corner, offered []float64, actions int) (out []Corner, inside bool) {
-	out = append(buffer[:0], Corner{share: 1})
+	out = buffer[:0]
+	out = append(out, Corner{share: 1})
 	inside = true
 	for s, loads := range t.Loads {
 		hi, _ := slices.BinarySearch(loads, offered[s])

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -154,10 +155,7 @@ func (o *objects) update(r resource, stored, changed object) (object, error) {
 
 // with returns a copy of the objects in which one is replaced.
 func (o *objects) with(k string, changed object) *objects {
-	next := &objects{version: o.version + 1, byKey: make(map[string]object, len(o.byKey))}
-	for old, doc := range o.byKey {
-		next.byKey[old] = doc
-	}
+	next := &objects{version: o.version + 1, byKey: maps.Clone(o.byKey)}
 	next.byKey[k] = changed
 	return next
 }

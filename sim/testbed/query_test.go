@@ -28,7 +28,7 @@ func get(t testing.TB, bed *testbed.Testbed, path string, form url.Values) (int,
 		t.Fatal(err)
 	}
 	defer http.DefaultClient.CloseIdleConnections()
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)

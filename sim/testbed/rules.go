@@ -138,7 +138,7 @@ func sortVector(v promql.Vector) {
 
 func (r *rule) labels(metric labels.Labels) labels.Labels {
 	b := labels.NewBuilder(metric)
-	b.Set(labels.MetricName, r.Record)
+	b.Set(model.MetricNameLabel, r.Record)
 	for name, v := range r.Labels {
 		b.Set(name, v)
 	}

@@ -42,6 +42,7 @@ func serve(l net.Listener, h http.Handler) (*server, error) {
 
 // close lets requests finish for a while, then cuts them off, which is no error.
 func (s *server) close() error {
+	//nolint:forbidigo // the end of a server is nobody's request
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

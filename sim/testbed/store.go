@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
@@ -41,7 +42,7 @@ func (s *store) series(l labels.Labels) *series {
 	if found == nil {
 		found = &series{labels: l}
 		s.byLabels[key] = found
-		name := l.Get(labels.MetricName)
+		name := l.Get(model.MetricNameLabel)
 		s.byName[name] = append(s.byName[name], found)
 	}
 	return found
@@ -115,7 +116,7 @@ func (q *querier) Select(_ context.Context, sorted bool, hints *storage.SelectHi
 // order would add up floats differently from run to run.
 func (q *querier) candidates(matchers []*labels.Matcher) []*series {
 	for _, m := range matchers {
-		if m.Type == labels.MatchEqual && m.Name == labels.MetricName {
+		if m.Type == labels.MatchEqual && m.Name == model.MetricNameLabel {
 			return q.store.byName[m.Value]
 		}
 	}
@@ -124,7 +125,7 @@ func (q *querier) candidates(matchers []*labels.Matcher) []*series {
 		all = append(all, group...)
 	}
 	slices.SortFunc(all, func(a, b *series) int {
-		return cmp.Or(cmp.Compare(a.labels.Get(labels.MetricName), b.labels.Get(labels.MetricName)), labels.Compare(a.labels, b.labels))
+		return cmp.Or(cmp.Compare(a.labels.Get(model.MetricNameLabel), b.labels.Get(model.MetricNameLabel)), labels.Compare(a.labels, b.labels))
 	})
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -93,7 +94,7 @@ func New(o Options) (*Testbed, error) {
 
 func build(o *Options) (*Testbed, error) {
 	if o.Start.IsZero() {
-		return nil, errors.New("Start is not set; the testbed reads no clock")
+		return nil, errors.New("start is not set; the testbed reads no clock")
 	}
 	for _, d := range []struct {
 		name  string
@@ -202,6 +203,7 @@ func (t *Testbed) Advance(d time.Duration) error {
 			if t.elapsed%g.every != 0 {
 				continue
 			}
+			//nolint:forbidigo // a virtual instant has no deadline
 			if err := g.evaluate(context.Background(), t.engine, t.store, at); err != nil {
 				return fmt.Errorf("testbed: at %s: %w", at.Format(time.RFC3339), err)
 			}
@@ -212,7 +214,7 @@ func (t *Testbed) Advance(d time.Duration) error {
 
 // next returns the time of the next scrape or evaluation.
 func (t *Testbed) next() time.Duration {
-	after := func(every time.Duration) time.Duration { return (t.elapsed/every + 1) * every }
+	after := func(every time.Duration) time.Duration { return t.elapsed - t.elapsed%every + every }
 	next := after(t.scrape)
 	for _, g := range t.groups {
 		next = min(next, after(g.every))
@@ -241,7 +243,7 @@ func (t *Testbed) scrapeAll(at int64) {
 // a bucket reads there as in OpenMetrics, whatever the proxy wrote: le="35" as "35.0".
 func seriesLabels(s emulator.Series) labels.Labels {
 	b := labels.NewScratchBuilder(len(s.Labels) + 1)
-	b.Add(labels.MetricName, s.Name)
+	b.Add(model.MetricNameLabel, s.Name)
 	for _, l := range s.Labels {
 		v := l.Value
 		if l.Name == labels.BucketLabel {

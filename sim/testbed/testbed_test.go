@@ -231,7 +231,7 @@ func TestNewRefusals(t *testing.T) {
 		change func(o *testbed.Options)
 		want   string
 	}{
-		"start":    {func(o *testbed.Options) { o.Start = time.Time{} }, "Start is not set"},
+		"start":    {func(o *testbed.Options) { o.Start = time.Time{} }, "start is not set"},
 		"scrape":   {func(o *testbed.Options) { o.ScrapeInterval = -1 }, "ScrapeInterval is -1ns; want at least 1ms"},
 		"evaluate": {func(o *testbed.Options) { o.EvaluationInterval = time.Microsecond }, "EvaluationInterval is 1µs"},
 		"graph":    {func(o *testbed.Options) { o.Graph.Services = nil }, "no services"},
@@ -278,7 +278,7 @@ func TestListenersAndClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer idle.Close()
+	defer func() { _ = idle.Close() }()
 	get(t, bed, "/-/healthy", nil)
 	for range 2 {
 		if err := bed.Close(); err != nil {
@@ -286,7 +286,7 @@ func TestListenersAndClose(t *testing.T) {
 		}
 	}
 	if answer, err := http.Get(bed.KubernetesURL() + "/version"); err == nil {
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		t.Error("the servers answer after Close")
 	}
 }
