@@ -40,6 +40,7 @@ type State struct {
 	Spread    float64   `json:"spread"`    // .9 quantile of |measured/predicted - 1|
 	Residual  float64   `json:"residual"`  // last measured/predicted - 1
 	Recent    []float64 `json:"recent"`    // |residual| of the last intervals, oldest first, at most Window
+	Compared  int       `json:"compared"`  // residuals so far
 	Counted   int       `json:"counted"`   // intervals in the debt
 	Spent     float64   `json:"spent"`     // sum of errors over all measured intervals, counted or not
 	Intervals int       `json:"intervals"` // measured intervals
@@ -89,9 +90,14 @@ func (s State) Compare(p Params, measured, predicted float64) State {
 		return s
 	}
 	s.Residual = measured/predicted - 1
-	s.Recent = append(slices.Clone(s.Recent), math.Abs(s.Residual))
+	// Four decimals are enough for a quantile, and the journal holds them in each cycle.
+	s.Recent = append(slices.Clone(s.Recent), math.Round(math.Abs(s.Residual)*1e4)/1e4)
 	if n := len(s.Recent) - p.Window; n > 0 {
 		s.Recent = s.Recent[n:]
+	}
+	s.Compared++
+	if s.Compared%respreadEvery != 0 {
+		return s
 	}
 	return s.respread(p).settle(p)
 }
@@ -105,15 +111,13 @@ func (s State) settle(p Params) State {
 	return s
 }
 
-// minRecent residuals are needed before they replace the calibrated spread.
-const minRecent = 20
+// respreadEvery is after how many residuals the spread follows them; so many replace
+// the calibrated one first.
+const respreadEvery = 20
 
 // respread follows the residuals. The debt stays as it is, so that the bound on
 // violations holds however the spread moves.
 func (s State) respread(p Params) State {
-	if len(s.Recent) < minRecent {
-		return s
-	}
 	sorted := slices.Sorted(slices.Values(s.Recent))
 	s.Spread = max(sorted[int(.9*float64(len(sorted)-1))], p.MinSpread)
 	return s
