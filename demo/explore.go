@@ -9,6 +9,7 @@ import (
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/sim/model"
 )
 
 // Explore is the policy of part 2: it tries settings, so that a model can be fitted.
@@ -27,6 +28,12 @@ var _ policy.Policy = (*Explore)(nil)
 
 // ReturnIntervals are enough to return from any setting within the limits of Rules.
 const ReturnIntervals = 6
+
+// Trees are for the model of the few hundred intervals of an exploration. Leaves of 20
+// rows, as for tens of thousands, would be too coarse for them.
+func Trees() model.TreeParams {
+	return model.TreeParams{Trees: 150, Leaves: 6, Rate: .05, MinLeafRows: 8}
+}
 
 // Describe names the policy; it takes no artefact.
 func (e *Explore) Describe(context.Context) (policy.Description, error) {

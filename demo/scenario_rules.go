@@ -20,7 +20,9 @@ type RulesOptions struct {
 // RulesFile is the name of the mesh's rules file in its directory.
 const RulesFile = MeshName + ".toml"
 
-// Rules returns the mesh's rules file.
+// Rules returns the mesh's rules file. The cap on all blocking is no lower than each
+// service's own: a policy that sheds all it may is then not edited, and what comes of
+// it counts.
 func Rules(o RulesOptions) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `mesh = %q
@@ -58,9 +60,9 @@ changes_per_hour = 3600
 	return []byte(b.String())
 }
 
-// writeService writes a service. Weights in quarters and blocking in %d levels make
-// a grid of 5*5*7*7 = 1,225 actions; quarters are whole percents, so that what is
-// read back is on the grid.
+// writeService writes a service. Weights in quarters and blocking in seven levels
+// make a grid of 5*5*7*7 = 1,225 actions; quarters are whole percents, so that what
+// is read back is on the grid, and one of them is the largest step.
 func writeService(b *strings.Builder, name string, bound float64, levels int) {
 	fmt.Fprintf(b, `
 [[service]]
