@@ -2,8 +2,8 @@
 // on what comes of them. It is a policy like any other: under the guard, within the
 // authority, in the journal.
 //
-// What it tries is a function of its seed and the time of the observation alone, but
-// for the limits, which count from the live action: it keeps nothing between calls.
+// What lives here is the choice of the next setting, a pure function of the seed and
+// the observation. Turning what came of it into a dataset is daemon/lifecycle.
 package explore
 
 import (
@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
 )
 
 // Settings are the policy's table in a rules file.
@@ -22,7 +23,11 @@ type Settings struct {
 	Seed uint64 `json:"seed"`
 }
 
-// Explore is the policy. It has settings and no other state.
+// Explore tries settings. Each weight walks at random, one level at a time; blocking
+// is raised by up to two levels after an interval in which a bound was broken, and
+// lowered by up to one after any other. So the settings stay about where the bounds
+// are, which is where a model has to be good, and the harm is bounded by the same
+// rule; drawn evenly from the grid they would mostly be hopeless or wasteful.
 type Explore struct{ settings Settings }
 
 var _ policy.Policy = (*Explore)(nil)
@@ -43,49 +48,72 @@ func (e *Explore) Configure(_ context.Context, config policy.Config) error {
 		d := json.NewDecoder(bytes.NewReader(config.Settings))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&s); err != nil {
-			return fmt.Errorf("explore: settings: %w; want seed", err)
+			return fmt.Errorf("explore: settings: %w; want seed, a whole number", err)
 		}
 	}
 	e.settings = s
 	return nil
 }
 
-// Decide names the next action to try. It is an error if the live action does not
-// fit the knobs.
+// Decide names the next setting to try.
 func (e *Explore) Decide(_ context.Context, o policy.Observation) (policy.Decision, error) {
 	if err := o.Live.Validate(o.Knobs); err != nil {
 		return policy.Decision{}, fmt.Errorf("explore: live %w", err)
 	}
 	rng := rand.New(rand.NewPCG(e.settings.Seed, uint64(o.At.UnixNano())))
-	want := o.Live.Clone()
+	want, over := o.Live.Clone(), broken(o)
 	for i := 0; i < len(o.Knobs); {
 		j := i + 1
-		for o.Knobs[i].Kind == policy.Weight && j < len(o.Knobs) && o.Knobs[j].Kind == policy.Weight && o.Knobs[j].Target == o.Knobs[i].Target {
-			j++
+		switch k := o.Knobs[i]; k.Kind {
+		case policy.Weight:
+			for j < len(o.Knobs) && o.Knobs[j].Kind == policy.Weight && o.Knobs[j].Target == k.Target {
+				j++
+			}
+			shift(rng, want[i:j], 1/float64(max(k.Levels-1, 1)))
+		case policy.Blocking:
+			want[i].Value = block(rng, k, want[i].Value, over)
+		case policy.Replicas:
 		}
-		draw(rng, o, want[i:j], o.Knobs[i:j])
 		i = j
 	}
-	return policy.Decision{Action: want, Reason: "tries a setting, so that its effect becomes known"}, nil
+	return policy.Decision{Action: guard.Limit(o, want).Action, Reason: "tries a setting, so that its effect becomes known"}, nil
 }
 
-// draw draws the settings of one axis: all weights of a target, or one other knob.
-func draw(rng *rand.Rand, o policy.Observation, want policy.Action, knobs []policy.Knob) {
-	k := knobs[0]
-	if k.Kind != policy.Weight {
-		v := k.Value(rng.IntN(k.Levels))
-		if k.Kind == policy.Blocking {
-			v = math.Max(v, want[0].Value-o.Limits.MaxStep)
+// broken reports whether any objective's bound was exceeded in the last interval. A
+// service that has a signal and no value is no reason to go further.
+func broken(o policy.Observation) bool {
+	for _, s := range o.Services {
+		for _, objective := range s.Objectives {
+			v, ok := o.State.Find(s.Name, objective.Signal).Get()
+			if !ok || objective.Kind == policy.LatencyObjective && v > objective.Bound {
+				return true
+			}
 		}
-		want[0].Value = v
+	}
+	return false
+}
+
+// shift moves one level of weight from one destination to another, or, one time in
+// three, nothing: for two destinations a walk of -1, 0 or 1.
+func shift(rng *rand.Rand, weights policy.Action, level float64) {
+	n := len(weights)
+	if n < 2 || rng.IntN(3) == 0 {
 		return
 	}
-	// A step of the grid from one destination to another.
-	from, to := rng.IntN(len(knobs)), rng.IntN(len(knobs))
-	step := math.Min(o.Limits.MaxStep, 1/float64(k.Levels-1))
-	step = math.Min(step, math.Min(want[from].Value-knobs[from].Min, knobs[to].Max-want[to].Value))
-	if from != to && step > 0 {
-		want[from].Value -= step
-		want[to].Value += step
+	from := rng.IntN(n)
+	to := (from + 1 + rng.IntN(n-1)) % n
+	d := math.Min(level, weights[from].Value)
+	weights[from].Value -= d
+	weights[to].Value += d
+}
+
+func block(rng *rand.Rand, k policy.Knob, live float64, over bool) float64 {
+	level := (k.Max - k.Min) / float64(max(k.Levels-1, 1))
+	at := math.Round((live - k.Min) / level)
+	if over {
+		at += float64(rng.IntN(3))
+	} else {
+		at -= float64(rng.IntN(2))
 	}
+	return math.Max(k.Min, math.Min(k.Max, k.Min+at*level))
 }

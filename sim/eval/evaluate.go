@@ -37,7 +37,7 @@ type Options struct {
 	Artefacts map[string]*train.Artefact // tabular ones by the name of their directory: judged on the model only, as they may have seen all data
 	Seed      uint64
 	Seeds     int               // runs with seeds of their own: Seed, Seed+1, …; 0: 4
-	Trees     model.TreeParams  // of every model; zero: model.DefaultTreeParams
+	Trees     model.TreeParams  // of every model; zero: model.TreeParamsFor the rows
 	Progress  func(text string) // called by one goroutine at a time; may be nil
 }
 
@@ -52,7 +52,7 @@ func Evaluate(ctx context.Context, o Options) (Report, error) {
 		o.Seeds = defaultSeeds
 	}
 	if o.Trees == (model.TreeParams{}) {
-		o.Trees = model.DefaultTreeParams()
+		o.Trees = model.TreeParamsFor(o.Dataset.Rows())
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}

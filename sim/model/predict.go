@@ -18,7 +18,7 @@ func (m *System) Predictor() *Predictor {
 func (p *Predictor) Latency(out, settings, offered []float64) {
 	p.model.features.fill(p.x, settings, offered)
 	for s, trees := range p.model.Trees {
-		out[s] = trees.Predict(p.x)
+		out[s] = math.Exp(trees.Predict(p.x))
 	}
 }
 

@@ -150,10 +150,16 @@ func drawFolds(d *dataset.Dataset, seed uint64) []int {
 	return out
 }
 
-// fitService fits one service's trees, and its residuals with each fold held out.
+// fitService fits one service's trees, and its residuals with each fold held out. The
+// trees are fitted on the logarithm: latency grows by factors, and what a margin is
+// made of is the relative error.
 func (m *System) fitService(d *dataset.Dataset, s int, p TreeParams, foldOf []int) error {
 	rows := m.known(d, d.Latency[s])
+	rows = slices.DeleteFunc(rows, func(row int) bool { return d.Latency[s][row] <= 0 }) // answered at once: no latency to learn
 	columns, y := m.matrix(d, d.Latency[s], rows)
+	for i, v := range y {
+		y[i] = math.Log(v)
+	}
 	trees, err := FitTrees(columns, y, p)
 	if err != nil {
 		return err
@@ -185,8 +191,11 @@ func (m *System) fitService(d *dataset.Dataset, s int, p TreeParams, foldOf []in
 			for f := range columns {
 				x[f] = columns[f][i]
 			}
-			predicted[i] = e.Predict(x)
+			predicted[i] = math.Exp(e.Predict(x))
 		}
+	}
+	for i, v := range y {
+		y[i] = math.Exp(v)
 	}
 	m.Fit[s] = fitOf(d.Services[s], rows, y, predicted)
 	return nil

@@ -14,7 +14,20 @@ type TreeParams struct {
 	Lambda      float64 // ridge on a leaf's value, in rows
 }
 
-// DefaultTreeParams are scikit-learn's HistGradientBoostingRegressor's, but for the rate.
+// TreeParamsFor returns the parameters for a number of rows. With few of them, leaves
+// of 20 rows are too coarse to tell settings apart: smaller trees of smaller leaves,
+// each trusted less, predict better what they have not seen.
+func TreeParamsFor(rows int) TreeParams {
+	if rows < fewRows {
+		return TreeParams{Trees: 150, Leaves: 6, Rate: .05, MinLeafRows: 8}
+	}
+	return DefaultTreeParams()
+}
+
+// fewRows is where the parameters for few rows end. They were compared at about 400.
+const fewRows = 2000
+
+// DefaultTreeParams are scikit-learn's HistGradientBoostingRegressor's, but for the number of trees.
 func DefaultTreeParams() TreeParams {
 	return TreeParams{Trees: 150, Leaves: 31, Rate: .1, MinLeafRows: 20}
 }

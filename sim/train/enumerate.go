@@ -23,7 +23,7 @@ type Tabular struct {
 // the loads of LoadGrid. It is an error if the dataset has other knobs or services
 // than the rules, or cannot tell the effect of a knob.
 func EnumerateTabular(m *rules.Mesh, d *dataset.Dataset, dataSHA256 string, seed uint64) (*Tabular, error) {
-	return EnumerateTabularAt(m, d, LoadGrid(d), model.DefaultTreeParams(), dataSHA256, seed)
+	return EnumerateTabularAt(m, d, LoadGrid(d), model.TreeParamsFor(d.Rows()), dataSHA256, seed)
 }
 
 // EnumerateTabularAt is EnumerateTabular at loads of the caller's (by service,
