@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/windvane/windvane/sim/train"
@@ -184,39 +183,13 @@ func liveTable(tallies map[string]*tally) []string {
 			rows = append(rows, tallies[c].row(PhaseAll, c, service.Name, PhaseSinusoid, PhaseBurst, PhaseFault))
 		}
 	}
-	return strings.Split(strings.TrimRight(Table(rows, false), "\n"), "\n")
-}
-
-// Table writes rows as a table; rows of one phase and controller follow each other.
-func Table(rows []Row, phases bool) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	head := "controller\tservice\tbroken\tcarried\tblocked\tactions\t"
-	if phases {
-		head = "phase\t" + head
-	}
-	_, _ = fmt.Fprintln(w, "\t"+head)
-	for i, r := range rows {
-		controller, phase := r.Controller, r.Phase
-		if i > 0 && rows[i-1].Controller == r.Controller && rows[i-1].Phase == r.Phase {
-			controller = ""
-		}
-		if i > 0 && rows[i-1].Phase == r.Phase {
-			phase = ""
-		}
-		line := fmt.Sprintf("%s\t%s\t%.1f %%\t%.1f %%\t%.1f %%\t%d\t", controller, r.Service, 100*r.ViolatedRatio, 100*r.CarriedRatio, 100*r.BlockedRatio, r.Actions)
-		if phases {
-			line = phase + "\t" + line
-		}
-		_, _ = fmt.Fprintln(w, "\t"+line)
-	}
-	_ = w.Flush() // a strings.Builder does not fail
-	return b.String()
+	return strings.Split(strings.TrimRight(Table(rows), "\n"), "\n")
 }
 
 // End prints the table of part 3, and what to do next.
 func (s *Screen) End(r *Result) {
-	s.printf("\nPart 3 by phase. broken: share of the intervals above the bound, the budget is %.0f %%; carried: share of the offered\n"+
-		"requests answered; static: the best single setting for just this load, found in hindsight.\n\n%s\n", 100*Budget, Table(r.Rows, true))
+	s.printf("\nPart 3 by phase. broken: share of the intervals above the service's bound, the budget is %.0f %%; carried and blocked: share\n"+
+		"of the offered requests, of both services together in the last column; static: the best single setting for just this\n"+
+		"load, found in hindsight.\n\n%s\n", 100*Budget, Table(r.Rows))
 	s.printf("seed %d, %.0f s\n", r.Seed, r.WallSeconds)
 }

@@ -30,6 +30,10 @@ type Row struct {
 	CarriedRatio  float64 `json:"carried_ratio"`  // of the offered requests, answered in time
 	BlockedRatio  float64 `json:"blocked_ratio"`  // of the offered requests, refused
 	Actions       int     `json:"actions"`        // cycles that changed a setting of the service
+
+	Offered int `json:"-"` // requests
+	Carried int `json:"-"` // requests
+	Blocked int `json:"-"` // requests
 }
 
 // tally adds up one station's cycles, by phase and service. It may be read while it is filled.
@@ -126,6 +130,7 @@ func (t *tally) row(name, controller, service string, phases ...string) Row {
 		Phase: name, Controller: controller, Service: service, Intervals: sum.intervals,
 		ViolatedRatio: share(sum.violated, sum.known), CarriedRatio: share(float64(sum.carried), sum.offered),
 		BlockedRatio: share(float64(sum.blocked), sum.offered), Actions: sum.actions,
+		Offered: sum.offered, Carried: sum.carried, Blocked: sum.blocked,
 	}
 }
 
