@@ -25,23 +25,16 @@ const MaxGrid = 1 << 20
 // are the vectors of multiples of 1/(n-1) that sum to 1. It is an error if there
 // are more than MaxGrid actions, or if a knob has no level.
 func Grid(knobs []Knob) ([]Action, error) {
-	var axes [][][]float64 // per axis, per choice, the values of its knobs
+	axes, err := Axes(knobs)
+	if err != nil {
+		return nil, err
+	}
 	size := 1
-	for i := 0; i < len(knobs); {
-		j := i + 1
-		for knobs[i].Kind == Weight && j < len(knobs) && knobs[j].Kind == Weight && knobs[j].Target == knobs[i].Target {
-			j++
-		}
-		axis, err := axisOf(knobs[i:j])
-		if err != nil {
-			return nil, err
-		}
-		size *= len(axis)
+	for _, axis := range axes {
+		size *= len(axis.Values)
 		if size > MaxGrid {
 			return nil, fmt.Errorf("grid: more than %d actions; use fewer levels, or a policy that searches", MaxGrid)
 		}
-		axes = append(axes, axis)
-		i = j
 	}
 	flat := make([]Setting, 0, size*len(knobs))
 	out := make([]Action, size)
@@ -49,8 +42,8 @@ func Grid(knobs []Knob) ([]Action, error) {
 		start := len(flat)
 		rest, stride := n, size
 		for _, axis := range axes {
-			stride /= len(axis)
-			for _, v := range axis[rest/stride] {
+			stride /= len(axis.Values)
+			for _, v := range axis.Values[rest/stride] {
 				flat = append(flat, Setting{KnobID: knobs[len(flat)-start].KnobID, Value: v})
 			}
 			rest %= stride
@@ -60,10 +53,40 @@ func Grid(knobs []Knob) ([]Action, error) {
 	return out, nil
 }
 
+// Axis is what can be chosen on its own: the value of one knob, or the weights of one
+// target, which have to sum to 1.
+type Axis struct {
+	First  int         // position of its first knob; the others follow
+	Values [][]float64 // [category][knob of the axis]
+}
+
+// Axes lists the axes of the knobs' grid (knobs sorted), each with its categories in
+// the order of Grid: the actions of Grid are their product, the last axis varying
+// fastest. It is an error if a knob has no level, or an axis more than MaxGrid categories.
+func Axes(knobs []Knob) ([]Axis, error) {
+	var axes []Axis
+	for i := 0; i < len(knobs); {
+		j := i + 1
+		for knobs[i].Kind == Weight && j < len(knobs) && knobs[j].Kind == Weight && knobs[j].Target == knobs[i].Target {
+			j++
+		}
+		values, err := axisOf(knobs[i:j])
+		if err != nil {
+			return nil, err
+		}
+		axes = append(axes, Axis{First: i, Values: values})
+		i = j
+	}
+	return axes, nil
+}
+
 func axisOf(knobs []Knob) ([][]float64, error) {
 	k := knobs[0]
 	if k.Levels < 1 {
 		return nil, fmt.Errorf("grid: knob %s has no levels", k.KnobID)
+	}
+	if k.Levels > MaxGrid {
+		return nil, fmt.Errorf("grid: more than %d levels of %s; use fewer", MaxGrid, k.KnobID)
 	}
 	if k.Kind != Weight {
 		axis := make([][]float64, k.Levels)
@@ -91,6 +114,9 @@ func axisOf(knobs []Knob) ([][]float64, error) {
 		}
 	}
 	fill(nil, units)
+	if len(axis) > MaxGrid {
+		return nil, fmt.Errorf("grid: more than %d weights of %s; use fewer levels, or a policy that searches", MaxGrid, k.Target)
+	}
 	inRange := axis[:0]
 	for _, vs := range axis {
 		ok := true
