@@ -102,19 +102,27 @@ func readReward(t *Table) *Reward {
 	if t == nil {
 		return nil
 	}
-	t.Require("name", "steepness", "theta")
-	r := &Reward{
-		Name:      t.OneOf("name", "", RewardMO1),
-		Steepness: t.Number("steepness", 1, 0, math.Inf(1)),
-		Theta:     map[string]float64{},
+	t.Require("name")
+	r := &Reward{Name: t.OneOf("name", "", RewardMO1, RewardMO2, RewardMO3, RewardScaling)}
+	if r.Name == RewardScaling {
+		t.Require("met")
+		r.Met = t.Number("met", 0, 0, math.Inf(1))
+		return r
 	}
+	t.Require("steepness", "theta")
+	r.Steepness = t.Number("steepness", 1, 0, math.Inf(1))
 	if r.Steepness == 0 {
 		t.Invalid("steepness", "is 0, want a number above 0", "")
 	}
+	r.Theta = map[string]float64{}
 	if theta := t.Table("theta"); theta != nil {
 		for _, service := range theta.Keys() {
 			r.Theta[service] = theta.Duration(service, 0, time.Millisecond).Seconds()
 		}
+	}
+	if r.Name == RewardMO3 {
+		t.Require("blocking_cost")
+		r.BlockingCost = t.Number("blocking_cost", 0, 0, math.Inf(1))
 	}
 	return r
 }

@@ -125,14 +125,23 @@ func (p PolicyRef) SettingsJSON() ([]byte, error) {
 	return json.Marshal(p.Settings)
 }
 
-// RewardMO1 is the reward of the published scenario MO1.
-const RewardMO1 = "mo1"
+// The rewards. RewardMO1 and RewardScaling are published (examples/mo1 and
+// examples/scaling say where); RewardMO2 and RewardMO3 are ours, after the scenarios of
+// these names.
+const (
+	RewardMO1     = "mo1"     // carried load, less where a bound is broken
+	RewardMO2     = "mo2"     // the same by the services' values: the most valuable is protected first
+	RewardMO3     = "mo3"     // mo2 less a cost of each blocked request
+	RewardScaling = "scaling" // a worth where every bound is kept, less the cost of replicas
+)
 
-// Reward asks for a published reward instead of the objectives.
+// Reward asks for a reward instead of the objectives.
 type Reward struct {
-	Name      string
-	Steepness float64            // of the logistic, 1/s
-	Theta     map[string]float64 // its centre by service, seconds
+	Name         string
+	Steepness    float64            // of the logistic, 1/s; mo1, mo2, mo3
+	Theta        map[string]float64 // its centre by service, seconds; mo1, mo2, mo3
+	BlockingCost float64            // of a blocked request, in the unit of a service's value; mo3
+	Met          float64            // what an interval with every bound kept is worth before costs; scaling
 }
 
 // Query returns the mesh-wide query of a name.

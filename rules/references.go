@@ -130,7 +130,7 @@ func (r *reader) checkPolicies() {
 
 func (r *reader) checkReward() {
 	m := r.mesh
-	if m.Reward == nil {
+	if m.Reward == nil || m.Reward.Name == RewardScaling {
 		return
 	}
 	var known []string

@@ -51,9 +51,9 @@ func rewardOptimum(t *testing.T, e *evaluation) {
 		got := rewardPlan(e.goal, c, [][]float64{offered})[0]
 		best := 0.0
 		for i, a := range c.Grid {
-			best = math.Max(best, e.goal.Reward(predicted(e, a, offered), offered, c.Admitted[i]))
+			best = math.Max(best, e.goal.Reward(predicted(e, a, offered), offered, c.Admitted[i], c.Cost[i]))
 		}
-		if v := e.goal.Reward(predicted(e, c.Grid[got], offered), offered, c.Admitted[got]); v < best-1e-4 {
+		if v := e.goal.Reward(predicted(e, c.Grid[got], offered), offered, c.Admitted[got], c.Cost[got]); v < best-1e-4 {
 			t.Errorf("load %v: reward %v, the best is %v", offered, v, best)
 		}
 	})

@@ -29,7 +29,7 @@ func rewardPlan(g *train.Goal, c *train.Choices, offered [][]float64) []int {
 	plan := make([]int, len(offered))
 	eachLoad(c, offered, func(from, to int, corners []model.Corner) {
 		best, _ := c.Best(corners, func(action int, latency []float64) float64 {
-			return g.Reward(latency, offered[from], c.Admitted[action])
+			return g.Reward(latency, offered[from], c.Admitted[action], c.Cost[action])
 		})
 		for t := from; t < to; t++ {
 			plan[t] = best

@@ -20,7 +20,7 @@ func (y *tally) add(a *asker, offered, noise, measured []float64) []float64 {
 		y.violated = make([]int, len(offered))
 	}
 	y.intervals++
-	y.reward += a.goal.Reward(a.seconds, offered, a.admitted)
+	y.reward += a.goal.Reward(a.seconds, offered, a.admitted, a.cost)
 	y.value += a.goal.Value(offered, a.admitted, a.cost)
 	for s, l := range offered {
 		y.offered += l

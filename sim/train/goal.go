@@ -17,8 +17,12 @@ type Goal struct {
 	Bound    []float64 // of the first objective on that signal, seconds; +Inf where there is none
 	Budget   []float64 // share of intervals in which it may be broken; 1 where there is none
 
-	steepness float64   // of the published reward, 1/s
-	theta     []float64 // its centres, seconds; nil where the rules ask for none
+	reward       string    // its name in the rules; empty where they ask for none
+	steepness    float64   // of the logistic, 1/s
+	theta        []float64 // its centres, seconds; nil where there is no logistic
+	weight       []float64 // of a carried request in the reward
+	blockingCost float64   // of a blocked request in the reward
+	met          float64   // what an interval with every bound kept is worth
 }
 
 // NewGoal reads the goal from the rules. It is an error if the rules and the dataset
@@ -39,36 +43,71 @@ func NewGoal(m *rules.Mesh, services []string) (*Goal, error) {
 		}
 		g.Bound, g.Budget = append(g.Bound, bound), append(g.Budget, budget)
 	}
+	g.weight = slices.Repeat([]float64{1}, len(g.Services))
 	if m.Reward != nil {
-		g.steepness = m.Reward.Steepness
-		for _, s := range g.Services {
-			theta, ok := m.Reward.Theta[s.Name]
-			if !ok {
-				theta = math.Inf(1) // without a bound every carried request has its full worth
-			}
-			g.theta = append(g.theta, theta)
-		}
+		g.setReward(m.Reward)
 	}
 	return g, nil
 }
 
-// HasReward reports whether the rules ask for a published reward.
-func (g *Goal) HasReward() bool { return g.theta != nil }
+func (g *Goal) setReward(r *rules.Reward) {
+	g.reward, g.met = r.Name, r.Met
+	if r.Name == rules.RewardScaling {
+		return
+	}
+	g.steepness, g.blockingCost = r.Steepness, r.BlockingCost
+	for i, s := range g.Services {
+		theta, ok := r.Theta[s.Name]
+		if !ok {
+			theta = math.Inf(1) // without a bound every carried request has its full worth
+		}
+		g.theta = append(g.theta, theta)
+		if r.Name != rules.RewardMO1 {
+			g.weight[i] = s.Value
+		}
+	}
+}
 
-// Reward is the reward of scenario MO1 (Samani and Stadler, CNSM 2022): the sum over
-// services of the nominal carried load (requests/s), a service above its bound having
-// its share divided by 1 + exp(steepness (latency - theta)). Where the rules ask for
-// no reward, it is the sum of the nominal carried load.
-func (g *Goal) Reward(latency, offered, admitted []float64) float64 {
+// HasReward reports whether the rules ask for a reward.
+func (g *Goal) HasReward() bool { return g.reward != "" }
+
+// Reward is what the rules' reward says of one interval: latency in seconds, offered
+// load in requests/s and the share of it that is admitted, by service, and the cost of
+// the action.
+//
+//   - mo1 (Samani and Stadler, CNSM 2022): the sum over services of the nominal carried
+//     load (requests/s), a service above its bound having its share divided by
+//     1 + exp(steepness (latency - theta)).
+//   - mo2: the same, each service times its value.
+//   - mo3: mo2 less blocking_cost for each request that is blocked.
+//   - scaling (the same authors' follow-up): met less the cost where every bound is
+//     kept, else minus the seconds by which they are exceeded.
+//
+// Where the rules ask for no reward, it is the sum of the nominal carried load.
+func (g *Goal) Reward(latency, offered, admitted []float64, cost float64) float64 {
+	if g.reward == rules.RewardScaling {
+		return g.scaling(latency, cost)
+	}
 	sum := 0.0
 	for s, share := range admitted {
 		r := offered[s] * share
 		if g.theta != nil && latency[s] > g.Bound[s] {
 			r /= 1 + math.Exp(g.steepness*(latency[s]-g.theta[s]))
 		}
-		sum += r
+		sum += g.weight[s]*r - g.blockingCost*offered[s]*(1-share)
 	}
 	return sum
+}
+
+func (g *Goal) scaling(latency []float64, cost float64) float64 {
+	excess := 0.0
+	for s, v := range latency {
+		excess += math.Max(0, v-g.Bound[s])
+	}
+	if excess > 0 {
+		return -excess
+	}
+	return g.met - cost
 }
 
 // Value is the worth of the nominal carried load of one interval, less cost.

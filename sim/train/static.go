@@ -84,7 +84,7 @@ func survey(g *Goal, c *Choices, tails []Tail) *surveyed {
 		}
 		for i := range c.Grid {
 			c.Table.Predict(latency, corners, i)
-			r := g.Reward(latency, offered, c.Admitted[i])
+			r := g.Reward(latency, offered, c.Admitted[i], c.Cost[i])
 			best = math.Max(best, r)
 			s.reward[i] += r
 			s.value[i] += g.Value(offered, c.Admitted[i], c.Cost[i])

@@ -154,8 +154,48 @@ func TestRewardIsThePublishedOne(t *testing.T) {
 	for _, tt := range []struct{ latency, want float64 }{
 		{.05, 5}, {.1, 5}, {.11, 2.5}, {.12, 5 / (1 + math.E*math.E)},
 	} {
-		if got := g.Reward([]float64{tt.latency}, []float64{10}, []float64{.5}); math.Abs(got-tt.want) > 1e-9 {
+		if got := g.Reward([]float64{tt.latency}, []float64{10}, []float64{.5}, 3); math.Abs(got-tt.want) > 1e-9 {
 			t.Errorf("reward at %v s = %v, want %v", tt.latency, got, tt.want)
+		}
+	}
+}
+
+// Two services that are alike but for their value and bound; the other rewards from
+// their definitions by hand.
+func TestOtherRewards(t *testing.T) {
+	_, service, _ := strings.Cut(testRules, "[[service]]")
+	service = strings.ReplaceAll(service, `"a"`, `"b"`)
+	two := testRules + "\n[[service]]\nvalue = 3.0" + service
+	const logistic = "steepness = 200.0\ntheta = { a = \"110ms\", b = \"110ms\" }\n"
+	offered, admitted := []float64{10, 20}, []float64{.5, .8}
+	fast, slow := []float64{.05, .1}, []float64{.11, .05} // a is slow: half of its share
+	for _, tt := range []struct {
+		name, reward string
+		latency      []float64
+		cost, want   float64
+	}{
+		{"mo1", "name = \"mo1\"\n" + logistic, fast, 2, 5 + 16},
+		{"mo2, bounds kept", "name = \"mo2\"\n" + logistic, fast, 2, 5 + 3*16},
+		{"mo2, a slow", "name = \"mo2\"\n" + logistic, slow, 2, 2.5 + 3*16},
+		{"mo3", "name = \"mo3\"\nblocking_cost = 0.5\n" + logistic, slow, 2, 2.5 + 3*16 - .5*5 - .5*4},
+		{"scaling", "name = \"scaling\"\nmet = 6.0\n", fast, 2, 4},
+		{"scaling, a slow", "name = \"scaling\"\nmet = 6.0\n", slow, 2, -.01},
+		{"scaling, both slow", "name = \"scaling\"\nmet = 6.0\n", []float64{.3, .2}, 2, -.2 - .1},
+		{"none", "", fast, 2, 5 + 16},
+	} {
+		src := two
+		if tt.reward != "" {
+			src += "\n[reward]\n" + tt.reward
+		}
+		g, err := NewGoal(mesh(t, src), []string{"a", "b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Reward(tt.latency, offered, admitted, tt.cost); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+		if g.HasReward() != (tt.reward != "") {
+			t.Errorf("%s: HasReward is %v", tt.name, g.HasReward())
 		}
 	}
 }
