@@ -6,11 +6,24 @@ import "math"
 type Predictor struct {
 	model *System
 	x     []float64
+	masks []*masks // by service; nil where the trees are too large
+	left  []uint64
 }
 
 // Predictor returns a new predictor.
 func (m *System) Predictor() *Predictor {
-	return &Predictor{model: m, x: make([]float64, m.features.size())}
+	m.once.Do(func() {
+		for _, trees := range m.Trees {
+			m.masks = append(m.masks, newMasks(trees))
+		}
+	})
+	p := &Predictor{model: m, x: make([]float64, m.features.size()), masks: m.masks}
+	for _, k := range m.masks {
+		if k != nil && k.words > len(p.left) {
+			p.left = make([]uint64, k.words)
+		}
+	}
+	return p
 }
 
 // Latency writes each service's expected latency (seconds) into out. Settings are
@@ -18,7 +31,11 @@ func (m *System) Predictor() *Predictor {
 func (p *Predictor) Latency(out, settings, offered []float64) {
 	p.model.features.fill(p.x, settings, offered)
 	for s, trees := range p.model.Trees {
-		out[s] = math.Exp(trees.Predict(p.x))
+		if m := p.masks[s]; m != nil {
+			out[s] = math.Exp(m.predict(p.x, p.left))
+		} else {
+			out[s] = math.Exp(trees.Predict(p.x))
+		}
 	}
 }
 

@@ -25,6 +25,8 @@ type System struct {
 	Fit      []Fit       // by service; empty after FitMean
 
 	features features
+	once     sync.Once
+	masks    []*masks // by service; made once, when somebody predicts
 }
 
 // Span is a closed range.
