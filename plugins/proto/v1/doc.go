@@ -6,4 +6,4 @@
 // plugins/serve; neither belongs here.
 package policyv1
 
-//go:generate protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative policy.proto
+//go:generate go -C ../../../tools/protogen run . ../../plugins/proto/v1/policy.proto
