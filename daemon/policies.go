@@ -16,6 +16,7 @@ import (
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/plugins/threshold"
 	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -39,7 +40,7 @@ const inProcess = "threshold"
 type policies struct {
 	active   *loop.Decider
 	fallback loop.Decider
-	initial  func(service, signal string) (margin, spread float64)
+	initial  func(service, signal string) margin.Calibration
 	plugins  []*plugin
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/rules/margin"
 )
 
 // Why a cycle changes nothing, beside the guard's own reasons.
@@ -27,7 +28,7 @@ const (
 )
 
 // decide asks the policies, lets the guard limit the answer, and fills the intent.
-func (l *Loop) decide(ctx context.Context, at time.Time, r *Report) {
+func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residuals, r *Report) {
 	intent := &r.Intent
 	o := policy.Observation{
 		Mesh: l.o.Mesh.Name, At: at, State: intent.State, Live: intent.Live,
@@ -40,8 +41,8 @@ func (l *Loop) decide(ctx context.Context, at time.Time, r *Report) {
 		return
 	}
 	intent.Decision = &decision
-	if intent.PolicyRole == journal.RoleActive {
-		l.control = l.control.Compare(l.params, intent.State, decision.ExpectedLive)
+	if intent.PolicyRole == journal.RoleActive && residuals != margin.Unsteady {
+		l.control = l.control.Compare(l.params, &o, decision.ExpectedLive)
 	}
 	if decision.Abstain {
 		intent.Hold = HoldAbstained

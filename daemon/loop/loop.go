@@ -48,9 +48,9 @@ type Options struct {
 	Timeout  time.Duration // of reading and of writing the settings, each
 	Logger   *slog.Logger
 
-	// Initial gives an objective's first margin and spread, as the active policy's
-	// artefact has them.
-	Initial func(service, signal string) (margin, spread float64)
+	// Initial gives an objective's first control state, as the active policy's artefact
+	// has it.
+	Initial func(service, signal string) margin.Calibration
 	Resume  Resume
 }
 
@@ -144,17 +144,18 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	live, err := l.live(ctx)
 	r.fail(err)
 
+	residuals := l.residuals(live)
 	r.Outcome = l.verify(at, state, live, &r)
 
 	intent := &r.Intent
 	*intent = journal.Intent{
 		Cycle: l.cycle, Authority: string(l.o.Mesh.Guard.Authority), PolicyRole: journal.RoleNone, State: state, Live: live,
-		Services: l.control.Hand(l.services), Limits: l.limits, Knobs: l.knobs, Guarded: live,
+		Services: l.control.Hand(l.params, l.services, residuals), Limits: l.limits, Knobs: l.knobs, Guarded: live,
 	}
 	if live == nil {
 		intent.Hold = HoldNoLive
 	} else {
-		l.decide(ctx, at, &r)
+		l.decide(ctx, at, residuals, &r)
 	}
 	l.record(at, &r)
 	l.actuate(ctx, &r)

@@ -14,6 +14,7 @@ import (
 	"github.com/windvane/windvane/daemon/observe"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/margin"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -173,7 +174,7 @@ func newLoop(t *testing.T, f *fake, authority string, change func(*Options)) *Lo
 	o := Options{
 		Mesh: m, Observer: f, Actuator: f, Journal: f, Active: &Decider{Name: "planner", Policy: f},
 		Fallback: Decider{Name: "rules", Policy: fallback{}}, Timeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
-		Initial: func(string, string) (float64, float64) { return .1, .1 },
+		Initial: func(string, string) margin.Calibration { return margin.Calibration{Margin: .1, Spread: .1} },
 	}
 	if change != nil {
 		change(&o)

@@ -16,8 +16,9 @@ const convergedTolerance = .01 - 1e-9
 // verify closes the intent of the cycle before: what is in force now, and what the
 // interval in between measured. It moves the control state.
 func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *Report) *journal.Outcome {
-	counted := l.counts(live)
-	control, measured := l.control.Measure(l.params, l.services, state, counted)
+	choice := margin.Choice{Counted: l.counts(live)}
+	choice.Flagged = choice.Counted && l.open.Decision.Infeasible
+	control, measured := l.control.Measure(l.params, l.services, state, choice)
 	l.control = control
 	if l.open == nil {
 		return nil
@@ -47,6 +48,16 @@ func (l *Loop) counts(live policy.Action) bool {
 		i.PolicyRole == journal.RoleActive && i.Authority == "act" && i.Hold == "" && len(i.Edits) == 0 &&
 		i.Decision != nil && len(i.Decision.Expected) > 0 &&
 		live.Equal(i.Guarded, convergedTolerance)
+}
+
+// residuals says whether what was measured since the open intent is of the settings in
+// force: if they are others than were in force then, the measurement says nothing of
+// the prediction for them. Without an intent, nothing is known to have changed.
+func (l *Loop) residuals(live policy.Action) margin.Residuals {
+	if i := l.open; i != nil && live != nil && !live.Equal(i.Guarded, convergedTolerance) && (i.Act || !live.Equal(i.Live, convergedTolerance)) {
+		return margin.Unsteady
+	}
+	return margin.Pending
 }
 
 // result says what became of the open intent, by the settings in force.

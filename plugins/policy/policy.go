@@ -21,10 +21,22 @@ type Objective struct {
 	Bound  float64       `json:"bound"`  // seconds; latency only
 	Budget float64       `json:"budget"` // 1 - target: allowed long-run mean of the error
 
-	Margin     float64 `json:"margin"`     // relative: a prediction is multiplied by 1+Margin before it meets the bound
-	Residual   float64 `json:"residual"`   // last relative residual measured/predicted - 1, scaled by its skill; 0 when it has none
-	Correction float64 `json:"correction"` // log of the factor on the model's prediction; 0 when none
-	Price      float64 `json:"price"`      // carried load that one violation is worth; 0: hard feasibility under the margin
+	// What the host knows of how far the model can be trusted. A policy that plans
+	// multiplies its prediction for an action by the factor that the correction gives for
+	// it, by 1+Residual, by 1 + Lag*residual, and by 1+Margin, before it holds it against
+	// the bound; rules/margin has the code (Judge). The zero values change nothing.
+	Margin     float64   `json:"margin"`
+	Correction []float64 `json:"correction,omitempty"` // coefficients over Terms: of the log of the factor on the model's prediction
+	Residual   float64   `json:"residual"`             // relative residual to be expected, where the host knows it already
+	Price      float64   `json:"price"`                // value of carried load that one violation costs, for a policy that prices violations instead of keeping a margin
+
+	// Lag is the share of the last relative residual that is expected again, and Residual
+	// 0, where the host cannot know that residual yet: the prediction for the live action
+	// at the load just measured, ExpectedLive, comes with the decision. The policy has
+	// both that prediction and the measurement, in State, and needs nothing more, so
+	// Decide stays pure and is asked once. Nothing is expected where the signal is not
+	// valid, or the live action has no support.
+	Lag float64 `json:"lag"`
 }
 
 // Service is one service of the mesh.

@@ -1,11 +1,14 @@
 package tabular
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/model"
 )
 
@@ -15,26 +18,43 @@ const hysteresis = .01
 // tiny absorbs rounding where values and settings are compared.
 const tiny = 1e-9
 
+// onGrid is how near the live settings have to be to an action of the grid for its
+// prediction to be theirs: weights are applied in whole percents.
+const onGrid = .011
+
 // choice is one decision in the making. Slices are by service unless they say otherwise.
 type choice struct {
 	policy  *Policy
 	o       policy.Observation
 	offered []float64
 	worth   []float64 // value of all of the offered load
-	live    []float64 // predicted for the live action
+	all     float64   // their sum
+	nearest int       // the action of the grid nearest to the live one
+	live    []float64 // predicted for it
 	latency []float64 // predicted for the action looked at last
-	factor  [][]float64
+	order   []ranked  // the classes, the most valuable first
 	corners []model.Corner
 	inside  bool // the offered load lies within the data
+	judge   margin.Judge
 }
 
-// value is the worth of the nominal carried load of an action of the grid, less the costs.
-func (c *choice) value(action int) float64 {
-	n, v := len(c.worth), 0.0
-	for s, share := range c.policy.admitted[action*n : (action+1)*n] {
-		v += c.worth[s] * share
+// ranked is a class with what its actions are worth.
+type ranked struct {
+	class *class
+	value float64 // of the nominal carried load, less the costs
+}
+
+// rank fills order.
+func (c *choice) rank() {
+	for i := range c.policy.classes {
+		cl := &c.policy.classes[i]
+		v := -c.cost(c.policy.grid[cl.actions[0]])
+		for s, share := range cl.admitted {
+			v += c.worth[s] * share
+		}
+		c.order[i] = ranked{cl, v}
 	}
-	return v - c.cost(c.policy.grid[action])
+	slices.SortStableFunc(c.order, func(a, b ranked) int { return cmp.Compare(b.value, a.value) })
 }
 
 func (c *choice) cost(a policy.Action) float64 {
@@ -47,7 +67,7 @@ func (c *choice) cost(a policy.Action) float64 {
 	return v
 }
 
-// valueOf is value for any action.
+// valueOf is the value of any action.
 func (c *choice) valueOf(a policy.Action) float64 {
 	v := -c.cost(a)
 	for s, w := range c.worth {
@@ -59,17 +79,11 @@ func (c *choice) valueOf(a policy.Action) float64 {
 	return v
 }
 
-// excess is the largest ratio of a prediction under its margin to its bound; at
-// most 1 means that every objective is expected to be met.
-func (c *choice) excess(action int) float64 {
+// weigh is what the objectives cost an action of the grid, and its largest ratio of a
+// prediction under its margin to its bound.
+func (c *choice) weigh(action int) (cost, excess float64) {
 	c.policy.table.Predict(c.latency, c.corners, action)
-	worst := 0.0
-	for s, factors := range c.factor {
-		for _, f := range factors {
-			worst = math.Max(worst, c.latency[s]*f)
-		}
-	}
-	return worst
+	return c.judge.Weigh(c.latency, c.policy.grid[action])
 }
 
 // within reports whether an action keeps to the steps that the guard allows, and,
@@ -97,11 +111,11 @@ func (c *choice) within(a policy.Action) bool {
 	return true
 }
 
-// overCap reports whether an action refuses more than total_blocking allows. The
-// guard would say the same, but at the price of its edits.
-func (c *choice) overCap(action int) bool {
-	n, total, blocked := len(c.offered), 0.0, 0.0
-	for s, share := range c.policy.admitted[action*n : (action+1)*n] {
+// overCap reports whether a class refuses more than total_blocking allows. The guard
+// would say the same, but at the price of its edits.
+func (c *choice) overCap(cl *class) bool {
+	total, blocked := 0.0, 0.0
+	for s, share := range cl.admitted {
 		if c.policy.blocking[s] >= 0 {
 			total += c.offered[s]
 			blocked += c.offered[s] * (1 - share)
@@ -110,64 +124,85 @@ func (c *choice) overCap(action int) bool {
 	return blocked > c.o.Limits.TotalBlocking*total*(1+tiny)+tiny
 }
 
-// best looks at every action of the grid, dearest checks last: most actions are
-// worth less than the best one so far.
+// search returns the action with the greatest score: its value less what the
+// objectives cost. What they cost is never negative, so the first class that is worth
+// less than the best score ends it. Of equal scores the one furthest from the bounds
+// is taken. Nothing feasible: -1.
+func (c *choice) search() (best int, score float64) {
+	c.rank()
+	best, score = -1, math.Inf(-1)
+	least := 0.0
+	for _, r := range c.order {
+		if r.value < score-tiny {
+			break
+		}
+		if c.overCap(r.class) {
+			continue
+		}
+		for _, i := range r.class.actions {
+			a := c.policy.grid[i]
+			if !c.within(a) {
+				continue
+			}
+			cost, excess := c.weigh(i)
+			v := r.value - cost
+			if math.IsInf(cost, 1) || v < score-tiny || v < score+tiny && excess >= least || len(guard.Limit(c.o, a).Edits) > 0 {
+				continue
+			}
+			best, score, least = i, v, excess
+		}
+	}
+	return best, score
+}
+
 func (c *choice) best() policy.Decision {
-	best, bestValue, bestExcess := -1, math.Inf(-1), 0.0
-	for i, a := range c.policy.grid {
-		v := c.value(i)
-		if v < bestValue-tiny || !c.within(a) || c.overCap(i) {
-			continue
-		}
-		e := c.excess(i)
-		if e > 1 || v < bestValue+tiny && e >= bestExcess || len(guard.Limit(c.o, a).Edits) > 0 {
-			continue
-		}
-		best, bestValue, bestExcess = i, v, e
-	}
-	live := c.nearest(c.o.Live)
+	best, score := c.search()
 	if best < 0 {
-		return c.infeasible(live)
+		return c.infeasible()
 	}
-	all := 0.0
-	for _, w := range c.worth {
-		all += w
+	met := "with every objective met under its margin"
+	if c.judge.Price {
+		met = "after the price of violations"
 	}
-	reason := fmt.Sprintf("carries %.4g of %.4g (value/s) with every objective met under its margin", bestValue, all)
-	if c.policy.grid[live].Equal(c.o.Live, 1e-6) && c.excess(live) <= 1 && bestValue-c.valueOf(c.o.Live) <= hysteresis*all {
-		best = live
-		reason = fmt.Sprintf("the live action meets every objective under its margin, and no other is worth %.0f %% more", 100*hysteresis)
+	reason := fmt.Sprintf("worth %.4g of %.4g (value/s) %s", score, c.all, met)
+	if live := c.o.Live; c.policy.grid[c.nearest].Equal(live, 1e-6) {
+		if cost, _ := c.weigh(c.nearest); score-(c.valueOf(live)-cost) <= hysteresis*c.all {
+			best = c.nearest
+			reason = fmt.Sprintf("the live action is as good %s: no other is worth %.0f %% more", met, 100*hysteresis)
+		}
 	}
-	return c.decision(c.policy.grid[best].Clone(), best, live, reason)
+	return c.decision(c.policy.grid[best].Clone(), best, reason)
 }
 
 // decision says what is expected of the chosen and of the live action, by their
 // nearest actions of the grid.
-func (c *choice) decision(a policy.Action, chosen, live int, reason string) policy.Decision {
+func (c *choice) decision(a policy.Action, chosen int, reason string) policy.Decision {
 	if !c.inside {
 		reason = "the offered load is outside the data behind the model, so nothing is promised and no blocking is lowered; at the nearest known load: " + reason
 	}
 	n := len(c.offered)
 	both := make([]policy.Prediction, 0, 2*n)
-	both = c.predictions(c.predictions(both, chosen), live)
+	c.policy.table.Predict(c.latency, c.corners, chosen)
+	both = c.predictions(c.predictions(both, c.latency), c.live)
 	return policy.Decision{Action: a, Reason: reason, Expected: both[:n:n], ExpectedLive: both[n:]}
 }
 
-func (c *choice) predictions(to []policy.Prediction, action int) []policy.Prediction {
-	c.policy.table.Predict(c.latency, c.corners, action)
-	for s, v := range c.latency {
+func (c *choice) predictions(to []policy.Prediction, latency []float64) []policy.Prediction {
+	for s, v := range latency {
 		to = append(to, policy.Prediction{Service: c.policy.table.Services[s], Signal: c.policy.table.Signals[s], Value: v, Supported: c.inside})
 	}
 	return to
 }
 
 // nearest is the action of the grid closest to the given one.
-func (c *choice) nearest(to policy.Action) int {
+func (p *Policy) nearest(to policy.Action) int {
 	best, least := 0, math.Inf(1)
-	for i, a := range c.policy.grid {
+	for i, a := range p.grid {
 		d := 0.0
 		for k := range a {
-			d += (a[k].Value - to[k].Value) * (a[k].Value - to[k].Value)
+			if d += (a[k].Value - to[k].Value) * (a[k].Value - to[k].Value); d >= least {
+				break
+			}
 		}
 		if d < least {
 			best, least = i, d
@@ -178,18 +213,14 @@ func (c *choice) nearest(to policy.Action) int {
 
 // infeasible does not trust the model: it sheds the services that are predicted
 // above their bound to their maximum, and leaves the rest as it is.
-func (c *choice) infeasible(live int) policy.Decision {
+func (c *choice) infeasible() policy.Decision {
 	a := c.o.Live.Clone()
-	c.policy.table.Predict(c.live, c.corners, live)
-	for s, factors := range c.factor {
-		i := c.policy.blocking[s]
-		for _, f := range factors {
-			if i >= 0 && c.live[s]*f > 1 {
-				a[i].Value = math.Max(a[i].Value, c.o.Knobs[i].Max)
-			}
+	c.judge.Above(c.live, c.o.Live, func(service int) {
+		if i := c.policy.blocking[service]; i >= 0 {
+			a[i].Value = math.Max(a[i].Value, c.o.Knobs[i].Max)
 		}
-	}
-	d := c.decision(a, c.nearest(a), live, "no admissible action meets every objective under its margin: shed the services predicted above their bound")
+	})
+	d := c.decision(a, c.policy.nearest(a), "no admissible action meets every objective under its margin: shed the services predicted above their bound")
 	d.Infeasible = true
 	return d
 }

@@ -1,18 +1,23 @@
-// Package tabular is the exact policy for small meshes: it looks up what a model
-// predicts for every action of the grid, and takes the one that is worth most
-// among those that meet every objective under its margin.
+// Package tabular is the exact policy: it enumerates the grid of the knobs on a table
+// of predictions, and takes the action that is worth most among those that meet every
+// objective under its margin, or, where it is asked to, after a price for each
+// objective's chance to be broken.
 //
-// The table is made by sim/train. What lives here is the choice among its entries;
-// the margin is the host's, the limits are the guard's.
+// What it knows of the mesh is the artefact; what it knows of its own errors is in
+// the observation, kept by the host. What may not live here: fitting (sim/train),
+// state between decisions, limits of its own beside the guard's.
 package tabular
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/model"
 )
 
@@ -20,10 +25,17 @@ import (
 type Policy struct {
 	table    *model.Table
 	grid     []policy.Action
-	blocking []int     // by service: the position of its blocking among the knobs, or -1
-	admitted []float64 // [action][service]: share of the offered load that is not blocked
+	blocking []int // by service: the position of its blocking among the knobs, or -1
+	classes  []class
 
 	scratch choice // the buffers of one decision; nothing in them outlives it
+}
+
+// class are the actions of the grid that differ in their weights only: they carry and
+// cost the same.
+type class struct {
+	actions  []int
+	admitted []float64 // by service: share of the offered load that is not blocked
 }
 
 var _ policy.Policy = (*Policy)(nil)
@@ -36,9 +48,41 @@ func (p *Policy) Describe(context.Context) (policy.Description, error) {
 	return policy.Description{Name: "tabular", Version: "1", Artefact: true}, nil
 }
 
-// Configure reads the table. It is an error if the artefact is not one, or is
-// damaged; the policy then stays as it was.
+// The values of the setting `objectives`.
+const (
+	keepMargins = "margin" // an objective predicted above its bound under its margin is out of the question
+	payPrices   = "price"  // the chance to break it costs its price
+)
+
+// settings are the policy's own table in the rules file.
+type settings struct {
+	Objectives string `json:"objectives"`
+}
+
+func parse(src []byte) (settings, error) {
+	s := settings{Objectives: keepMargins}
+	if len(src) == 0 {
+		return s, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(src))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		return s, fmt.Errorf("tabular: settings: %w; the only one is objectives = %q or %q", err, keepMargins, payPrices)
+	}
+	if s.Objectives != keepMargins && s.Objectives != payPrices {
+		return s, fmt.Errorf("tabular: settings: objectives = %q: want %q or %q", s.Objectives, keepMargins, payPrices)
+	}
+	return s, nil
+}
+
+// Configure reads the settings and the table. It is an error if there are settings
+// that the policy does not have, or the artefact is not a table or is damaged; the
+// policy then stays as it was.
 func (p *Policy) Configure(_ context.Context, c policy.Config) error {
+	s, err := parse(c.Settings)
+	if err != nil {
+		return err
+	}
 	t, err := model.DecodeTable(c.Artefact)
 	if err != nil {
 		return err
@@ -48,7 +92,7 @@ func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 		return err
 	}
 	n := len(t.Services)
-	next := Policy{table: t, grid: grid, blocking: make([]int, n), admitted: make([]float64, 0, n*len(grid))}
+	next := Policy{table: t, grid: grid, blocking: make([]int, n)}
 	for s, name := range t.Services {
 		next.blocking[s] = -1
 		for i, k := range t.Knobs {
@@ -57,21 +101,49 @@ func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 			}
 		}
 	}
-	for _, a := range grid {
-		for _, i := range next.blocking {
-			share := 1.0
-			if i >= 0 {
-				share -= a[i].Value
-			}
-			next.admitted = append(next.admitted, share)
-		}
+	next.classify()
+	services := make([]policy.Service, n)
+	for s, name := range t.Services {
+		services[s].Name = name
 	}
 	next.scratch = choice{
-		offered: make([]float64, n), worth: make([]float64, n), live: make([]float64, n),
-		latency: make([]float64, n), factor: make([][]float64, n),
+		offered: make([]float64, n), worth: make([]float64, n), live: make([]float64, n), latency: make([]float64, n),
+		order: make([]ranked, len(next.classes)), judge: margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Price: s.Objectives == payPrices},
+	}
+	if next.scratch.judge.Price {
+		for _, r := range t.Residuals {
+			next.scratch.judge.Tails = append(next.scratch.judge.Tails, margin.NewTail(r))
+		}
 	}
 	*p = next
 	return nil
+}
+
+// classify sorts the grid into classes.
+func (p *Policy) classify() {
+	at := map[string]int{}
+	var key []byte
+	for i, a := range p.grid {
+		key = key[:0]
+		for k, s := range a {
+			if p.table.Knobs[k].Kind != policy.Weight {
+				key = fmt.Appendf(key, "%x ", s.Value)
+			}
+		}
+		c, ok := at[string(key)]
+		if !ok {
+			c = len(p.classes)
+			at[string(key)] = c
+			admitted := make([]float64, len(p.blocking))
+			for s, b := range p.blocking {
+				if admitted[s] = 1; b >= 0 {
+					admitted[s] -= a[b].Value
+				}
+			}
+			p.classes = append(p.classes, class{admitted: admitted})
+		}
+		p.classes[c].actions = append(p.classes[c].actions, i)
+	}
 }
 
 // Decide takes the best admissible action of the grid. Beyond the loads of the data
@@ -101,6 +173,7 @@ func (c *choice) prepare() error {
 			return fmt.Errorf("tabular: the table is for %s, the mesh has %s, live %s; train it again", k.KnobID, o.Knobs[i].KnobID, o.Live[i].KnobID)
 		}
 	}
+	c.all = 0
 	for i, s := range o.Services {
 		if s.Name != t.Services[i] {
 			return fmt.Errorf("tabular: the table is for service %s, the mesh has %s; train it again", t.Services[i], s.Name)
@@ -110,13 +183,15 @@ func (c *choice) prepare() error {
 			return fmt.Errorf("tabular: the offered load of %s is not known", s.Name)
 		}
 		c.offered[i], c.worth[i] = v, s.Value*v
-		c.factor[i] = c.factor[i][:0]
-		for _, obj := range s.Objectives {
-			if obj.Kind == policy.LatencyObjective && obj.Signal == t.Signals[i] {
-				c.factor[i] = append(c.factor[i], math.Exp(obj.Correction)*(1+obj.Residual)*(1+obj.Margin)/obj.Bound)
-			}
-		}
+		c.all += c.worth[i]
 	}
 	c.corners, c.inside = t.Corners(c.corners, c.offered, len(c.policy.grid))
+	c.nearest = c.policy.nearest(o.Live)
+	t.Predict(c.live, c.corners, c.nearest)
+	known := c.live
+	if !c.inside || !c.policy.grid[c.nearest].Equal(o.Live, onGrid) {
+		known = nil
+	}
+	c.judge.Begin(o, t.Signals, c.offered, known)
 	return nil
 }

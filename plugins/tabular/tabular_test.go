@@ -3,12 +3,14 @@ package tabular
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/model"
 )
 
@@ -216,6 +218,96 @@ func TestSupportIsTheDatas(t *testing.T) {
 	}
 	if d := decide(t, p, observation(21.5, 4.5, .06, 0)); d.Expected[0].Supported {
 		t.Error("a load beyond the data has support")
+	}
+}
+
+// brute is the best score of the admissible actions by a judge of its own.
+func brute(tb *model.Table, o policy.Observation, price bool) float64 {
+	grid, err := policy.Grid(o.Knobs)
+	if err != nil {
+		panic(err)
+	}
+	offered := []float64{o.State.Role("a", policy.RoleOffered).Value, o.State.Role("b", policy.RoleOffered).Value}
+	j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Price: price}
+	for _, r := range tb.Residuals {
+		j.Tails = append(j.Tails, margin.NewTail(r))
+	}
+	j.Begin(&o, tb.Signals, offered, latency(o.Live, offered))
+	best := math.Inf(-1)
+	for _, a := range grid {
+		if len(guard.Limit(o, a).Edits) > 0 {
+			continue
+		}
+		cost, _ := j.Weigh(latency(a, offered), a)
+		best = math.Max(best, carried(a, offered[0], offered[1])-cost)
+	}
+	return best
+}
+
+// One piece of code chooses under margins and under prices: the best score of all
+// admissible actions, with whatever the host hands.
+func TestDecideMaximisesTheScore(t *testing.T) {
+	tb := table(t)
+	for range tb.Services {
+		tb.Residuals = append(tb.Residuals, []float64{-.1, -.05, -.02, 0, .01, .03, .08, .15})
+	}
+	artefact, err := tb.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, price := range []bool{false, true} {
+		p := New()
+		settings := map[bool]string{false: `{}`, true: `{"objectives": "price"}`}[price]
+		if err := p.Configure(context.Background(), policy.Config{Artefact: artefact, Settings: []byte(settings)}); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 60 {
+			o := observation(6+14*rng.Float64(), 6+14*rng.Float64(), .06, .2*rng.Float64())
+			o.Limits = policy.Limits{MaxStep: .4, TotalBlocking: 1 - .5*float64(n%2)}
+			for s := range o.Services {
+				obj := &o.Services[s].Objectives[0]
+				obj.Price, obj.Lag, obj.Residual = 40*rng.Float64(), .3*float64(n%3), .1*rng.NormFloat64()
+				obj.Correction = make([]float64, policy.NewTerms(o.Knobs, o.Services).Len())
+				for i := range obj.Correction {
+					obj.Correction[i] = .01 * rng.NormFloat64()
+				}
+			}
+			for i := range o.State { // what was measured is 4 % above the model
+				if s := &o.State[i]; s.Role == policy.RoleLatency {
+					s.Value *= 1.04
+				}
+			}
+			d, want := decide(t, p, o), brute(tb, o, price)
+			if d.Infeasible != math.IsInf(want, -1) {
+				t.Fatalf("infeasible %v, but the best score is %v", d.Infeasible, want)
+			}
+			if d.Infeasible {
+				continue
+			}
+			load := []float64{o.State.Role("a", policy.RoleOffered).Value, o.State.Role("b", policy.RoleOffered).Value}
+			j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Price: price}
+			for _, r := range tb.Residuals {
+				j.Tails = append(j.Tails, margin.NewTail(r))
+			}
+			j.Begin(&o, tb.Signals, load, latency(o.Live, load))
+			cost, _ := j.Weigh(latency(d.Action, load), d.Action)
+			if got := carried(d.Action, load[0], load[1]) - cost; got < want-hysteresis*(load[0]+load[1])-1e-4 || got > want+1e-4 {
+				t.Fatalf("price %v, case %d: score %v, the best one is %v", price, n, got, want)
+			}
+		}
+	}
+}
+
+func TestSettingsAreStrict(t *testing.T) {
+	artefact, err := table(t).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{`{"objectives": "soft"}`, `{"hysteresis": 1}`, `[]`} {
+		if err := New().Configure(context.Background(), policy.Config{Artefact: artefact, Settings: []byte(bad)}); err == nil {
+			t.Errorf("settings %s were taken", bad)
+		}
 	}
 }
 

@@ -23,27 +23,26 @@ type Control []Entry
 
 // Adopt returns the control state for the given services: the entries of c that
 // have a debt, so that a reload or a change of policy is made without a bump. The
-// others start from initial, which gives an objective's first margin and spread;
-// what was measured of them stays.
-func (c Control) Adopt(p Params, services []policy.Service, initial func(service, signal string) (margin, spread float64)) Control {
+// others start from what initial says of an objective; what was measured of them
+// stays. What was learned of a model (correction, residuals, price) goes with it: it
+// is kept where initial says the same as before.
+func (c Control) Adopt(p Params, services []policy.Service, initial func(service, signal string) Calibration) Control {
 	var out Control
 	for _, s := range services {
 		for _, o := range s.Objectives {
 			e, _ := c.find(s.Name, o.Signal)
-			if e.Counted == 0 || !(e.Spread > 0) {
-				fresh := first(p, initial, s.Name, o.Signal)
-				fresh.Spent, fresh.Intervals = e.Spent, e.Intervals
+			first := initial(s.Name, o.Signal)
+			switch fresh := New(p, first); {
+			case e.Counted == 0 || !(e.Spread > 0):
+				fresh.Spent, fresh.Intervals, fresh.Flagged, fresh.FlaggedSpent = e.Spent, e.Intervals, e.Flagged, e.FlaggedSpent
 				e = Entry{Service: s.Name, Signal: o.Signal, At: e.At, State: fresh}
+			case e.First != first:
+				e.First, e.Price, e.Correction, e.Recent, e.Residual = first, first.Price, Correction{}, nil, 0
 			}
 			out = append(out, e)
 		}
 	}
 	return out
-}
-
-func first(p Params, initial func(service, signal string) (margin, spread float64), service, signal string) State {
-	margin, spread := initial(service, signal)
-	return New(p, margin, spread)
 }
 
 func (c Control) find(service, signal string) (Entry, bool) {
@@ -63,11 +62,16 @@ type Measured struct {
 	Counted bool    // it moved the debt
 }
 
+// Choice says how the action that was live in an interval came about.
+type Choice struct {
+	Counted bool // it was the active policy's own, made under the margins, applied and converged
+	Flagged bool // it was the fallback of a decision with nothing feasible
+}
+
 // Measure returns the control state after an interval that ended with the given
-// state. counted says that the live action was the active policy's own choice, made
-// under the margins, applied and converged. An objective whose signal is not valid, or has no newer
-// sample than the last time, had no interval.
-func (c Control) Measure(p Params, services []policy.Service, state policy.State, counted bool) (Control, []Measured) {
+// state. An objective whose signal is not valid, or has no newer sample than the last
+// time, had no interval.
+func (c Control) Measure(p Params, services []policy.Service, state policy.State, live Choice) (Control, []Measured) {
 	out, i := slices.Clone(c), 0
 	var measured []Measured
 	for _, s := range services {
@@ -75,9 +79,9 @@ func (c Control) Measure(p Params, services []policy.Service, state policy.State
 			m := Measured{Service: s.Name, Signal: o.Signal}
 			signal := state.Find(s.Name, o.Signal)
 			if m.Error, m.Known = Error(o, signal); m.Known && signal.At.After(out[i].At) {
-				m.Counted = counted
+				m.Counted = live.Counted
 				out[i].At = signal.At
-				out[i].State = out[i].Step(p, Interval{Error: m.Error, Budget: o.Budget, Count: counted})
+				out[i].State = out[i].Step(p, Interval{Error: m.Error, Budget: o.Budget, Count: live.Counted, Flagged: live.Flagged})
 			} else {
 				m.Known = false
 			}
@@ -103,33 +107,87 @@ func Error(o policy.Objective, signal policy.Signal) (float64, bool) {
 	return 0, true
 }
 
-// Compare returns the control state after the signals were held against what a
-// policy predicted of them for the live action at the measured load. What lies
+// Compare returns the control state after the signals of an observation were held
+// against what a policy predicted of them for its live action at its load. What lies
 // outside the model's support teaches nothing.
-func (c Control) Compare(p Params, state policy.State, live []policy.Prediction) Control {
+func (c Control) Compare(p Params, o *policy.Observation, live []policy.Prediction) Control {
 	out := slices.Clone(c)
+	terms := termsOf(o)
 	for _, prediction := range live {
-		v, ok := state.Find(prediction.Service, prediction.Signal).Get()
+		v, ok := o.State.Find(prediction.Service, prediction.Signal).Get()
 		if !ok || !prediction.Supported {
 			continue
 		}
 		for i, e := range out {
 			if e.Service == prediction.Service && e.Signal == prediction.Signal {
-				out[i].State = e.Compare(p, v, prediction.Value)
+				out[i].State = e.Compare(p, v, prediction.Value, inUnits(terms, e.First.Flow))
 			}
 		}
 	}
 	return out
 }
 
+// termsOf are the live action's, flows in requests/s; nil where a load is not known.
+func termsOf(o *policy.Observation) []float64 {
+	offered := make([]float64, len(o.Services))
+	for i, s := range o.Services {
+		v, ok := o.State.Role(s.Name, policy.RoleOffered).Get()
+		if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		offered[i] = v
+	}
+	if len(o.Live) != len(o.Knobs) {
+		return nil
+	}
+	terms := policy.NewTerms(o.Knobs, o.Services)
+	x := make([]float64, terms.Len())
+	terms.Fill(x, offered, o.Live)
+	return x
+}
+
+func inUnits(terms []float64, unit float64) []float64 {
+	if terms == nil || !(unit > 0) {
+		return nil
+	}
+	x := slices.Clone(terms)
+	for i := range flows(x) {
+		flows(x)[i] /= unit
+	}
+	return x
+}
+
+// Residuals says what of the residual of the newest interval a host knows when it asks.
+type Residuals int
+
+const (
+	// Unsteady means that what was measured is not of the live action: no residual is expected again.
+	Unsteady Residuals = iota
+	// Pending means that the prediction for it comes with the decision: the policy is
+	// handed its share, and takes the residual from that prediction.
+	Pending
+	// Compared means that the state has it.
+	Compared
+)
+
 // Hand returns the services with the control state filled in, as a policy sees them.
-func (c Control) Hand(services []policy.Service) []policy.Service {
+func (c Control) Hand(p Params, services []policy.Service, newest Residuals) []policy.Service {
 	out := slices.Clone(services)
 	for i, s := range out {
 		out[i].Objectives = slices.Clone(s.Objectives)
 		for j, o := range s.Objectives {
-			if e, ok := c.find(s.Name, o.Signal); ok {
-				out[i].Objectives[j].Margin = e.Margin
+			e, ok := c.find(s.Name, o.Signal)
+			if !ok {
+				continue
+			}
+			to := &out[i].Objectives[j]
+			to.Margin, to.Price, to.Correction = e.Margin, e.Price, e.Correction.Hand(e.First.Flow)
+			switch newest {
+			case Pending:
+				to.Lag = e.State.Lag(p)
+			case Compared:
+				to.Residual = e.State.Lag(p) * tame(e.State.Residual)
+			case Unsteady:
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package margin
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +18,12 @@ func services() []policy.Service {
 	}}}
 }
 
-func initial(string, string) (margin, spread float64) { return .2, .1 }
+// counted is an interval under the active policy's own choice.
+var counted = Choice{Counted: true}
+
+func initial(string, string) Calibration {
+	return Calibration{Margin: .2, Spread: .1, Price: 10, Flow: 20}
+}
 
 // measured is a state with both signals valid.
 func measured(interval int, latency, ratio float64) policy.State {
@@ -32,7 +38,7 @@ func TestMeasureMovesTheDebtByErrorLessBudget(t *testing.T) {
 	p := Defaults()
 	c := Control(nil).Adopt(p, services(), initial)
 	first := c[0].Debt
-	next, m := c.Measure(p, services(), measured(1, .2, .4), true)
+	next, m := c.Measure(p, services(), measured(1, .2, .4), counted)
 	if got := next[0].Debt - first; math.Abs(got-.95) > 1e-9 {
 		t.Errorf("a broken latency bound moved the debt by %v, want 0.95", got)
 	}
@@ -49,15 +55,15 @@ func TestMeasureMovesTheDebtByErrorLessBudget(t *testing.T) {
 
 func TestMeasureCountsOnlyNewValidSamples(t *testing.T) {
 	p := Defaults()
-	c, _ := Control(nil).Adopt(p, services(), initial).Measure(p, services(), measured(1, .05, 0), true)
-	same, m := c.Measure(p, services(), measured(1, .2, .4), true)
+	c, _ := Control(nil).Adopt(p, services(), initial).Measure(p, services(), measured(1, .05, 0), counted)
+	same, m := c.Measure(p, services(), measured(1, .2, .4), counted)
 	if m[0].Known || same[0].Intervals != 1 {
 		t.Error("a cycle without a newer sample was an interval")
 	}
 	for _, status := range []policy.Status{policy.Absent, policy.Stale, policy.Invalid} {
 		s := measured(2, .2, .4)
 		s[0].Status = status
-		after, m := c.Measure(p, services(), s, true)
+		after, m := c.Measure(p, services(), s, counted)
 		if m[0].Known || after[0].Intervals != 1 || after[0].Debt != c[0].Debt {
 			t.Errorf("a latency that is %s was an interval", status)
 		}
@@ -66,7 +72,7 @@ func TestMeasureCountsOnlyNewValidSamples(t *testing.T) {
 		}
 	}
 	s := measured(2, math.NaN(), 0)
-	if _, m := c.Measure(p, services(), s, true); m[0].Known {
+	if _, m := c.Measure(p, services(), s, counted); m[0].Known {
 		t.Error("NaN was a measurement")
 	}
 }
@@ -74,13 +80,13 @@ func TestMeasureCountsOnlyNewValidSamples(t *testing.T) {
 func TestAdoptKeepsDebtsAndNothingElse(t *testing.T) {
 	p := Defaults()
 	c := Control(nil).Adopt(p, services(), initial)
-	c, _ = c.Measure(p, services(), measured(1, .2, 0), false)
-	again := c.Adopt(p, services(), func(string, string) (float64, float64) { return .5, .3 })
+	c, _ = c.Measure(p, services(), measured(1, .2, 0), Choice{})
+	again := c.Adopt(p, services(), func(string, string) Calibration { return Calibration{Margin: .5, Spread: .3} })
 	if again[0].Margin != .5 || again[0].Spread != .3 || again[0].Intervals != 1 || again[0].Spent != 1 || again[0].At != c[0].At {
 		t.Errorf("without a debt the new model's margin holds and the record stays: %+v", again[0])
 	}
-	c, _ = c.Measure(p, services(), measured(2, .2, 0), true)
-	kept := c.Adopt(p, services(), func(string, string) (float64, float64) { return .5, .3 })
+	c, _ = c.Measure(p, services(), measured(2, .2, 0), counted)
+	kept := c.Adopt(p, services(), func(string, string) Calibration { return Calibration{Margin: .5, Spread: .3} })
 	if kept[0].Margin != c[0].Margin || kept[0].Debt != c[0].Debt {
 		t.Errorf("a change of policy moved the margin from %v to %v", c[0].Margin, kept[0].Margin)
 	}
@@ -89,28 +95,96 @@ func TestAdoptKeepsDebtsAndNothingElse(t *testing.T) {
 	}
 }
 
+// observed is a mesh with one service over two routes, a third of it blocked.
+func observed(interval int, latency float64) *policy.Observation {
+	o := &policy.Observation{Services: services(), State: measured(interval, latency, 0)}
+	for i, id := range []policy.KnobID{
+		{Kind: policy.Blocking, Target: "a"},
+		{Kind: policy.Weight, Target: "ns/vs/a", Part: "v1"}, {Kind: policy.Weight, Target: "ns/vs/a", Part: "v2"},
+	} {
+		o.Knobs = append(o.Knobs, policy.Knob{KnobID: id, Service: "a", Max: 1})
+		o.Live = append(o.Live, policy.Setting{KnobID: id, Value: []float64{.5, 1, 0}[i]})
+	}
+	o.State = append(o.State, policy.Signal{Name: "offered", Service: "a", Role: policy.RoleOffered, Value: 12, Status: policy.Valid})
+	o.State.Sort()
+	return o
+}
+
 func TestCompareLearnsWithinSupportOnly(t *testing.T) {
 	p := Defaults()
 	c := Control(nil).Adopt(p, services(), initial)
 	live := []policy.Prediction{{Service: "a", Signal: "latency", Value: .1, Supported: false}}
-	if got := c.Compare(p, measured(1, .2, 0), live); len(got[0].Recent) != 0 {
+	if got := c.Compare(p, observed(1, .2), live); len(got[0].Recent) != 0 {
 		t.Error("something was learned outside of the support")
 	}
 	live[0].Supported = true
-	if got := c.Compare(p, measured(1, .2, 0), live); len(got[0].Recent) != 1 || math.Abs(got[0].Residual-1) > 1e-9 {
+	got := c.Compare(p, observed(1, .2), live)
+	if len(got[0].Recent) != 1 || math.Abs(got[0].Residual-1) > 1e-9 {
 		t.Errorf("residual %v, want 1", got[0].Residual)
 	}
+	// The terms: 1, 6 of 20 requests/s over v1 and none over v2, v1 used and v2 not.
+	if m := got[0].Correction.Moments; len(m) != 15 || m[1] != .3 || m[2] != 0 || m[3] != 1 || m[4] != 0 {
+		t.Errorf("moments %v", m)
+	}
+	o := observed(1, .2)
+	for i := range o.State {
+		if o.State[i].Role == policy.RoleOffered {
+			o.State[i].Status = policy.Stale
+		}
+	}
+	if got := c.Compare(p, o, live); len(got[0].Recent) != 1 || got[0].Correction.Seen != 0 {
+		t.Error("without a load there is a residual, but nothing to correct")
+	}
 	live[0].Value = math.Inf(1)
-	if got := c.Compare(p, measured(1, .2, 0), live); len(got[0].Recent) != 0 {
+	if got := c.Compare(p, observed(1, .2), live); len(got[0].Recent) != 0 {
 		t.Error("something was learned from an infinite prediction")
+	}
+}
+
+func TestFlaggedIntervalsCount(t *testing.T) {
+	p := Defaults()
+	c := Control(nil).Adopt(p, services(), initial)
+	c, _ = c.Measure(p, services(), measured(1, .2, 0), Choice{Counted: true, Flagged: true})
+	if e := c[0]; e.Flagged != 1 || e.FlaggedSpent != 1 || e.Counted != 1 || e.Spent != 1 {
+		t.Errorf("after a violation while nothing was feasible: %+v", e)
 	}
 }
 
 func TestHandFillsACopy(t *testing.T) {
 	p := Defaults()
 	given := services()
-	handed := Control(nil).Adopt(p, given, initial).Hand(given)
-	if handed[0].Objectives[0].Margin != .2 || given[0].Objectives[0].Margin != 0 {
-		t.Errorf("handed margin %v, given now %v; want 0.2, 0", handed[0].Objectives[0].Margin, given[0].Objectives[0].Margin)
+	c := Control(nil).Adopt(p, given, initial)
+	live := []policy.Prediction{{Service: "a", Signal: "latency", Value: .1, Supported: true}}
+	for i := range 60 {
+		c = c.Compare(p, observed(i, .13), live)
+	}
+	c[0].Residual, c[0].Recent = .2, slices.Repeat([]float64{.2}, 50) // a residual that comes again
+	for newest, want := range map[Residuals]policy.Objective{
+		Unsteady: {}, Pending: {Lag: .3}, Compared: {Residual: .3 * .2},
+	} {
+		o := c.Hand(p, given, newest)[0].Objectives[0]
+		if o.Margin != c[0].Margin || math.Abs(o.Price-10) > 1e-9 || len(o.Correction) != 5 {
+			t.Errorf("handed %+v", o)
+		}
+		if math.Abs(o.Lag-want.Lag) > 1e-9 || math.Abs(o.Residual-want.Residual) > 1e-9 {
+			t.Errorf("residuals %d: handed lag %v and residual %v, want %v and %v", newest, o.Lag, o.Residual, want.Lag, want.Residual)
+		}
+	}
+	if o := given[0].Objectives[0]; o.Margin != 0 || o.Correction != nil {
+		t.Errorf("given is now %+v", o)
+	}
+}
+
+func TestAdoptDropsWhatWasLearnedOfAnotherModel(t *testing.T) {
+	p := Defaults()
+	c := Control(nil).Adopt(p, services(), initial)
+	c, _ = c.Measure(p, services(), measured(1, .2, 0), counted)
+	c = c.Compare(p, observed(1, .2), []policy.Prediction{{Service: "a", Signal: "latency", Value: .1, Supported: true}})
+	if same := c.Adopt(p, services(), initial); same[0].Correction.Seen != 1 || len(same[0].Recent) != 1 {
+		t.Error("the same model's correction was dropped")
+	}
+	other := c.Adopt(p, services(), func(string, string) Calibration { return Calibration{Margin: .2, Spread: .1, Price: 3, Flow: 20} })
+	if e := other[0]; e.Correction.Seen != 0 || len(e.Recent) != 0 || e.Price != 3 || e.Margin != c[0].Margin || e.Debt != c[0].Debt {
+		t.Errorf("another model got %+v", e)
 	}
 }

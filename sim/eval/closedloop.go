@@ -30,7 +30,7 @@ type ClosedLoop struct {
 
 	Params  margin.Params  // of the control state
 	Control margin.Control // to start with; objectives that it lacks start from Initial
-	Initial func(service, signal string) (margin, spread float64)
+	Initial func(service, signal string) margin.Calibration
 
 	Start     time.Time     // time 0 of the emulator
 	From      time.Duration // the loop starts here; before, the initial settings are in force
@@ -106,6 +106,7 @@ type loop struct {
 	live     policy.Action
 	changes  []policy.Change // made by the last decision
 	own      bool            // live is the policy's own choice under the margins
+	flagged  bool            // it is the fallback of a decision with nothing feasible
 	readings []Reading
 }
 
@@ -123,7 +124,7 @@ func (c ClosedLoop) begin() (*loop, error) {
 		c.Quantile = .95
 	}
 	if c.Initial == nil {
-		c.Initial = func(string, string) (margin, spread float64) { return 0, 0 }
+		c.Initial = func(string, string) margin.Calibration { return margin.Calibration{} }
 	}
 	l := &loop{ClosedLoop: c, knobs: c.Mesh.Knobs(), services: c.Mesh.PolicyServices()}
 	l.control = c.Control.Adopt(c.Params, l.services, c.Initial)
@@ -154,17 +155,17 @@ func (l *loop) step(ctx context.Context) (Interval, error) {
 	at := l.Start.Add(time.Duration(math.Round(in.Seconds * float64(time.Second))))
 	state := l.state(at)
 	var measured []margin.Measured
-	l.control, measured = l.control.Measure(l.Params, l.services, state, l.own)
+	l.control, measured = l.control.Measure(l.Params, l.services, state, margin.Choice{Counted: l.own, Flagged: l.own && l.flagged})
 	l.record(&in, measured)
 
 	o := policy.Observation{
 		Mesh: l.Mesh.Name, At: at, State: state, Live: l.live.Clone(), Knobs: l.knobs,
-		Limits: l.Mesh.Limits(), Services: l.control.Hand(l.services),
+		Limits: l.Mesh.Limits(), Services: l.control.Hand(l.Params, l.services, margin.Pending),
 	}
 	want, own := l.decide(ctx, o, &in)
 	checked := guard.Check(o, want)
 	in.Edits, in.Refused = checked.Edits, checked.Refused
-	return in, l.apply(checked.Action, own && checked.Refused == "" && len(checked.Edits) == 0)
+	return in, l.apply(checked.Action, own && checked.Refused == "" && len(checked.Edits) == 0, in.Infeasible)
 }
 
 // decide asks the policy, and the fallback where it fails. Own says that the answer
@@ -172,7 +173,7 @@ func (l *loop) step(ctx context.Context) (Interval, error) {
 func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (want policy.Action, own bool) {
 	d, err := l.Policy.Decide(ctx, o)
 	if err == nil {
-		l.control = l.control.Compare(l.Params, o.State, d.ExpectedLive)
+		l.control = l.control.Compare(l.Params, &o, d.ExpectedLive)
 		in.Infeasible, in.Reason = d.Infeasible, d.Reason
 		if d.Abstain {
 			return o.Live, false
@@ -189,10 +190,10 @@ func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (
 	return o.Live, false
 }
 
-func (l *loop) apply(action policy.Action, own bool) error {
+func (l *loop) apply(action policy.Action, own, flagged bool) error {
 	action = quantise(action)
 	l.changes = policy.Diff(l.live, action, 1e-9)
-	l.live, l.own = action, own
+	l.live, l.own, l.flagged = action, own, flagged
 	if len(l.changes) == 0 {
 		return nil
 	}

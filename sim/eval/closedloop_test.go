@@ -84,7 +84,7 @@ func newLoop(t *testing.T, d decider, intervals int) ClosedLoop {
 	return ClosedLoop{
 		Mesh: m, Emulator: emulator.Options{Graph: loopGraph(), Seed: 7}, Policy: d,
 		Params: margin.Defaults(), Start: time.Unix(1000, 0).UTC(), Intervals: intervals,
-		Initial: func(string, string) (margin, spread float64) { return .1, .2 },
+		Initial: func(string, string) margin.Calibration { return margin.Calibration{Margin: .1, Spread: .2} },
 		Phase: func(seconds float64) string {
 			if seconds <= 100 {
 				return "first"

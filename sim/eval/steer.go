@@ -19,7 +19,7 @@ import (
 type steered struct {
 	mesh    *rules.Mesh
 	policy  policy.Policy
-	initial func(service, signal string) (margin, spread float64)
+	initial func(service, signal string) margin.Calibration
 }
 
 // names of the signals that a truth has beside the latencies.
@@ -49,7 +49,7 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 			return sum, err
 		}
 		announce(&o, a, offered)
-		o.Services = control.Hand(services)
+		o.Services = control.Hand(params, services, margin.Compared)
 		d, err := s.policy.Decide(ctx, o)
 		if err != nil {
 			return sum, fmt.Errorf("interval %d: %w", t, err)
@@ -64,9 +64,9 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 		tell(&o, a, offered, sum.add(a, offered, run.noise[t], measured))
 		if own {
 			// The prediction is for the very action and load that were measured.
-			control = control.Compare(params, o.State, d.Expected)
+			control = control.Compare(params, &o, d.Expected)
 		}
-		control, _ = control.Measure(params, services, o.State, own)
+		control, _ = control.Measure(params, services, o.State, margin.Choice{Counted: own, Flagged: d.Infeasible})
 	}
 	return sum, nil
 }

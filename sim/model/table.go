@@ -19,7 +19,10 @@ type Table struct {
 	Signals  []string    // by service: the signal that is predicted
 	Loads    [][]float64 // by service: ascending offered loads, requests/s, at least one
 	Support  []Span      // by service: offered loads in the data behind it; nil: Loads from the first to the last
-	Values   []float32   // [load of service 0]..[load of service n-1][action][service], in the signal's unit
+	// Residuals are, by service, quantiles of measured/predicted - 1 on configurations
+	// held out, ascending, each standing for as many rows; nil: not known.
+	Residuals [][]float64
+	Values    []float32 // [load of service 0]..[load of service n-1][action][service], in the signal's unit
 }
 
 // Actions returns the actions of the table, in its order. It is an error if the
@@ -37,7 +40,7 @@ func (t *Table) Actions() ([]policy.Action, error) {
 		cells *= len(l)
 	}
 	if len(t.Loads) != len(t.Services) || len(t.Signals) != len(t.Services) || len(t.Values) != cells ||
-		t.Support != nil && len(t.Support) != len(t.Services) {
+		t.Support != nil && len(t.Support) != len(t.Services) || t.Residuals != nil && len(t.Residuals) != len(t.Services) {
 		return nil, fmt.Errorf("table: it has %d values for %d services, want %d", len(t.Values), len(t.Services), cells)
 	}
 	return grid, nil

@@ -15,6 +15,7 @@ import (
 	"regexp"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/model"
 )
 
@@ -49,6 +50,7 @@ type ServiceCard struct {
 	R2      float64    `json:"r2"`      // configurations held out
 	Margin  float64    `json:"margin"`  // (1-budget) quantile of the held-out relative residuals: the first margin
 	Spread  float64    `json:"spread"`  // .9 quantile of their absolute values
+	Price   float64    `json:"price"`   // of a violation, in value per second, at which the model keeps the budget
 }
 
 // The files of an artefact's directory.
@@ -161,15 +163,19 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Initial returns an objective's first margin and spread, as measured on
-// configurations that the model had not seen.
-func (c Card) Initial(service, signal string) (margin, spread float64) {
+// Initial returns what the model says of an objective before anything is measured of
+// it, as it was on configurations that the model had not seen.
+func (c Card) Initial(service, signal string) margin.Calibration {
+	flow := 0.0
+	for _, s := range c.Services {
+		flow = max(flow, s.Offered.Max)
+	}
 	for _, s := range c.Services {
 		if s.Service == service && s.Signal == signal {
-			return s.Margin, s.Spread
+			return margin.Calibration{Margin: s.Margin, Spread: s.Spread, Price: s.Price, Flow: flow}
 		}
 	}
-	return 0, fallbackSpread
+	return margin.Calibration{Spread: fallbackSpread}
 }
 
 // fallbackSpread is the spread of an objective that the model knows nothing of: an

@@ -43,9 +43,8 @@ func TestArtefactRoundTrip(t *testing.T) {
 	if string(a.Policy) != "table" || string(a.Model) != "model" {
 		t.Errorf("files %q, %q", a.Policy, a.Model)
 	}
-	margin, spread := a.Card.Initial("a", "latency")
-	if margin != .1 || spread != .2 {
-		t.Errorf("initial margin %v and spread %v", margin, spread)
+	if first := a.Card.Initial("a", "latency"); first.Margin != .1 || first.Spread != .2 {
+		t.Errorf("first control state %+v", first)
 	}
 	again, err := Write(filepath.Dir(dir), testCard(), []byte("table"), []byte("model"))
 	if err != nil || again != dir {

@@ -56,10 +56,31 @@ func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, tr
 			Service: s.Name, Signal: goal.Signals[i], Offered: system.Offered[i], Loads: loads[i], R2: f.R2,
 			Margin: f.Quantile(1 - budget), Spread: spread(f),
 		})
+		table.Residuals = append(table.Residuals, margin.Quantiles(f.Residuals, tailQuantiles))
+	}
+	first, err := prices(goal, table, Survival(table), seed)
+	if err != nil {
+		return nil, err
+	}
+	for i, price := range first {
+		card.Services[i].Price = price
 	}
 	t := &Tabular{Model: system, Table: table, Card: card}
 	t.Card.BestStatic, err = Statics(goal, table, t.Tails())
 	return t, err
+}
+
+// tailQuantiles are the residuals of a service that an artefact carries.
+const tailQuantiles = 400
+
+// Survival returns, by service, the smoothed distribution of the residuals that a
+// table carries; unknown where it carries none.
+func Survival(t *model.Table) []margin.Tail {
+	out := make([]margin.Tail, len(t.Services))
+	for s, r := range t.Residuals {
+		out[s] = margin.NewTail(r)
+	}
+	return out
 }
 
 // Tails returns, by service, the distribution of the residuals on configurations

@@ -106,7 +106,7 @@ func fromService(s policy.Service) *Service {
 func fromObjective(o policy.Objective) *Objective {
 	return &Objective{
 		Signal: o.Signal, Kind: objectivesToWire[o.Kind], Bound: o.Bound, Budget: o.Budget,
-		Margin: o.Margin, Residual: o.Residual, Correction: o.Correction, Price: o.Price,
+		Margin: o.Margin, Residual: o.Residual, Correction: o.Correction, Price: o.Price, Lag: o.Lag,
 	}
 }
 

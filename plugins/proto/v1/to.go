@@ -176,9 +176,12 @@ func toObjective(o *Objective) (policy.Objective, error) {
 	}
 	out := policy.Objective{
 		Signal: o.GetSignal(), Kind: kind, Bound: o.GetBound(), Budget: o.GetBudget(),
-		Margin: o.GetMargin(), Residual: o.GetResidual(), Correction: o.GetCorrection(), Price: o.GetPrice(),
+		Margin: o.GetMargin(), Residual: o.GetResidual(), Correction: o.GetCorrection(), Price: o.GetPrice(), Lag: o.GetLag(),
 	}
-	return out, finite(out.Bound, out.Budget, out.Margin, out.Residual, out.Correction, out.Price)
+	if err := finite(out.Correction...); err != nil {
+		return out, fmt.Errorf("correction: %w", err)
+	}
+	return out, finite(out.Bound, out.Budget, out.Margin, out.Residual, out.Price, out.Lag)
 }
 
 func toPrediction(p *Prediction) (policy.Prediction, error) {
