@@ -161,3 +161,27 @@ func (e *Env) observe(lane int, out []float32) {
 		}
 	}
 }
+
+// Point returns which of its points a lane's loads are at; -1 where they are a
+// continuum. With Commanded, it is the state that a plan over a chain is for.
+func (e *Env) Point(lane int) int32 {
+	if e.points == nil {
+		return -1
+	}
+	return e.batch.Point[lane]
+}
+
+// Commanded writes the settings that were commanded last in a lane into out, a category
+// for each axis: what a step limit counts from. It writes nothing where the problem is
+// not sequential.
+func (e *Env) Commanded(lane int, out []int32) {
+	if e.stages == 0 {
+		return
+	}
+	newest := e.head - 1
+	if newest < 0 {
+		newest = e.stages - 1
+	}
+	axes := len(e.sizes)
+	copy(out, e.pipeline[(lane*e.stages+newest)*axes:][:axes])
+}
