@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -28,7 +29,10 @@ func reference(sizes []int, params []float64, x, c []float32) float64 {
 			in := len(v)
 			next := make([]float64, out)
 			for o := range next {
-				next[o] = p[in*out+o] + dot(p[o*in:][:in], v)
+				next[o] = p[in*out+o]
+				for i, x := range v {
+					next[o] += p[i*out+o] * x
+				}
 				if l < len(sizes)-2 {
 					next[o] = math.Tanh(next[o])
 				}
@@ -95,6 +99,35 @@ func TestTanhIsWithinItsPromise(t *testing.T) {
 		}
 		if v := tanh(float32(x)); v > 1 || v < -1 {
 			t.Fatalf("tanh(%v) = %v", x, v)
+		}
+	}
+}
+
+// The kernels in assembly and in Go give the same bits, whatever the sizes.
+func TestKernelsAgree(t *testing.T) {
+	if !vectors {
+		t.Skip("no kernels in assembly for this processor")
+	}
+	defer func() { vectors = true }()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		m, k, n := 1+rng.IntN(20), 1+rng.IntN(20), 1+rng.IntN(20)
+		a, b, bias := random(rng, m*k), random(rng, k*n), random(rng, n)
+		left, spare := rows(a, k), make([]float32, k*panel)
+		if rng.IntN(2) == 0 {
+			left = rows(a, m).transposed()
+		}
+		var got [2][]float32
+		for i := range got {
+			vectors = i == 0
+			got[i] = make([]float32, m*n)
+			multiply(got[i], left, rows(b, n), m, k, n, spare)
+			for r := range m {
+				activate(got[i][r*n:][:n], bias)
+			}
+		}
+		if !slices.Equal(got[0], got[1]) {
+			t.Fatalf("%dx%dx%d: assembly %v, Go %v", m, k, n, got[0], got[1])
 		}
 	}
 }
