@@ -28,8 +28,8 @@ func TestExplorationIsBounded(t *testing.T) {
 	for _, seed := range []uint64{1000, 1003} {
 		s := scenario(t, seed, Lengths{})
 		trace := explored(t, s, m)
-		if n := len(trace.Intervals); n < 300 || n > 400 {
-			t.Errorf("%d intervals, want 300 to 400", n)
+		if n := len(trace.Intervals); n < 300 || n > 600 {
+			t.Errorf("%d intervals, want 300 to 600", n)
 		}
 		seen := map[string]map[float64]bool{}
 		for _, in := range trace.Intervals {

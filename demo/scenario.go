@@ -35,7 +35,7 @@ type Lengths struct {
 }
 
 // DefaultLengths is the demo as it is shown.
-var DefaultLengths = Lengths{Observe: 60, Explore: 400, Act: 600}
+var DefaultLengths = Lengths{Observe: 60, Explore: 600, Act: 600}
 
 func (l Lengths) orDefault() Lengths {
 	if l.Observe == 0 {
