@@ -65,6 +65,7 @@ func TestBench(t *testing.T) {
 	d, rows := b.pipeline()
 	fmt.Printf("%s: %d rows, %d cores, %s\n\n", trace, rows, runtime.GOMAXPROCS(0), runtime.Version())
 	b.use(d)
+	b.simulate(d)
 	b.print()
 	if err := os.WriteFile(out, append(must(json.MarshalIndent(b.figures, "", "  ")), '\n'), 0o600); err != nil {
 		t.Fatal(err)
@@ -182,8 +183,12 @@ func (b *bench) print() {
 		if f.Value >= 1000 {
 			format = "%.0f"
 		}
-		line := fmt.Sprintf("%-14s %12s %-4s n = %d", name, fmt.Sprintf(format, f.Value), f.Unit, f.N)
-		if f.Peer != nil {
+		line := fmt.Sprintf("%-22s %12s %-4s n = %d", name, fmt.Sprintf(format, f.Value), f.Unit, f.N)
+		switch {
+		case f.Peer == nil:
+		case f.Unit == "1/s":
+			line += fmt.Sprintf("   Python %.0f/s: %.0f times that", *f.Peer, f.Value / *f.Peer)
+		default:
 			line += fmt.Sprintf("   Python pipeline %.3g to %.3g s: %.1f to %.1f times that", peerFitSeconds, peerFitSecondsMost,
 				peerFitSeconds/f.Value, peerFitSecondsMost/f.Value)
 		}
