@@ -55,6 +55,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"sim/emulator", "net", "only sim/testbed may listen"},
 	{"sim/emulator", module + "sim/model", "the emulator is independent of the model"},
 	{"sim/model", "net", "only sim/testbed may listen"},
+	{"sim/env", "net", "only sim/testbed may listen"},
+	{"sim/env", module + "rules", "a goal is handed to the simulator, which knows no file"},
 	{"sim", module + "demo", "the demo shows what there is"},
 	{"daemon", module + "demo", "the demo shows what there is"},
 	{"daemon", module + "sim/emulator", "production runs no emulator"},

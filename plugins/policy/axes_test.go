@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Axes and Grid agree: the actions are the product of the categories, the last axis
 // varying fastest.
@@ -23,8 +26,7 @@ func TestGridIsTheProductOfItsAxes(t *testing.T) {
 	}
 	for n, action := range grid {
 		rest := n
-		for i := len(axes) - 1; i >= 0; i-- {
-			a := axes[i]
+		for _, a := range slices.Backward(axes) {
 			for k, v := range a.Values[rest%len(a.Values)] {
 				if got := action[a.First+k].Value; got != v {
 					t.Fatalf("action %d: knob %d is %v, want %v", n, a.First+k, got, v)

@@ -27,7 +27,7 @@ func NewLimiter(s *Space, levels int, freeRaise bool) *Limiter {
 		to := make([]int32, n*n)
 		for from := range n {
 			for want := range n {
-				at := from
+				var at int
 				switch {
 				case knob.Kind == policy.Weight:
 					at = shift(axis.Values, from, want, levels, knob.Levels)

@@ -79,7 +79,7 @@ func TestValueIterationLooksAhead(t *testing.T) {
 			t.Errorf("state %d: level %d, want %d", state, p.Next[state], want)
 		}
 	}
-	if got := mean(t, s, p, 0); math.Abs(got-1.5) > 1e-9 {
+	if got := mean(t, s, p); math.Abs(got-1.5) > 1e-9 {
 		t.Errorf("mean reward %v, want 1.5", got)
 	}
 	// Who does not look ahead stays at level 0 and earns the 1.
@@ -87,14 +87,14 @@ func TestValueIterationLooksAhead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mean(t, s, short, 0); math.Abs(got-.5) > 1e-9 {
+	if got := mean(t, s, short); math.Abs(got-.5) > 1e-9 {
 		t.Errorf("myopic: mean reward %v, want .5", got)
 	}
 }
 
-func mean(t *testing.T, s *Sequential, p *Plan, first int32) float64 {
+func mean(t *testing.T, s *Sequential, p *Plan) float64 {
 	t.Helper()
-	m, err := s.Mean(p, first, 10, 100)
+	m, err := s.Mean(p, 0, 10, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,14 +115,14 @@ func TestValueIterationForesees(t *testing.T) {
 	if p.Next[0] != 1 || p.Next[1] != 1 || p.Next[2] != 0 || p.Next[3] != 0 {
 		t.Errorf("plan %v", p.Next)
 	}
-	if got := mean(t, s, p, 0); math.Abs(got-2.5) > 1e-9 {
+	if got := mean(t, s, p); math.Abs(got-2.5) > 1e-9 {
 		t.Errorf("mean reward %v, want 2.5", got)
 	}
 	short, err := Myopic(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mean(t, s, short, 0); got != 0 {
+	if got := mean(t, s, short); got != 0 {
 		t.Errorf("myopic: mean reward %v, want 0: always too late", got)
 	}
 }

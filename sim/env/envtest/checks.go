@@ -21,7 +21,7 @@ func (c *checker) shapes() error {
 	}
 	s.axes[0] = -1
 	if s.Axes()[0] == -1 {
-		return errors.New("Axes returns what the environment uses itself")
+		return errors.New("axes are those that the environment uses itself")
 	}
 	return nil
 }
