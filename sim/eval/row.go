@@ -46,7 +46,6 @@ type Report struct {
 
 // WriteText writes the report as a table for a person.
 func (r Report) WriteText(w io.Writer) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	services := map[string]bool{}
 	for _, row := range r.Rows {
 		for s := range row.ViolatedRatio {
@@ -58,10 +57,11 @@ func (r Report) WriteText(w io.Writer) error {
 	for _, s := range names {
 		head = append(head, "violated "+s)
 	}
-	lines := []string{strings.Join(append(head, "carried", "measured"), "\t")}
+	head = append(head, "carried", "measured")
+	lines := []string{strings.Join(head, "\t")}
 	for i, row := range r.Rows {
 		if i > 0 && (row.Objective != r.Rows[i-1].Objective || row.Load != r.Rows[i-1].Load || row.On != r.Rows[i-1].On) {
-			lines = append(lines, "")
+			lines = append(lines, strings.Repeat("\t", len(head)-1)) // a line without cells would end the columns
 		}
 		name := row.Policy
 		if row.Artefact != "" {
@@ -79,13 +79,16 @@ func (r Report) WriteText(w io.Writer) error {
 		cells = append(cells, fmt.Sprintf("%.3f", row.CarriedRatio), number(row.CarriedMeasuredRatio, "%.3f"))
 		lines = append(lines, strings.Join(cells, "\t"))
 	}
+	var b strings.Builder
+	out := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, l := range lines {
-		if _, err := fmt.Fprintln(out, l); err != nil {
+		_, _ = fmt.Fprintln(out, l)
+	}
+	_ = out.Flush() // a strings.Builder does not fail
+	for l := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(l, " \n")); err != nil {
 			return fmt.Errorf("evaluation: %w", err)
 		}
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("evaluation: %w", err)
 	}
 	return nil
 }
