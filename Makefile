@@ -23,7 +23,10 @@ lint: ## formatting and the linters of .golangci.yml, built from the tools modul
 
 # TRACE: the full trace of examples/mo1, else the shipped sample.
 .PHONY: bench
-bench: ## from the trace to a decision, timed; writes bench.json; as in make bench TRACE=path/to/trace.csv
+bench: ## from the trace to a decision, and the search, timed; writes bench.json; as in make bench TRACE=path/to/trace.csv
 	@go test -c -o bin/bench.test ./sim/train
 	@BENCH_JSON=bench.json TRACE="$(TRACE)" BENCH_COMMAND="make bench TRACE=$(TRACE)" \
 		BENCH_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" bin/bench.test -test.run '^TestBench$$'
+	@go test -c -o bin/search.test ./plugins/search
+	@cd plugins/search && BENCH_JSON="$(CURDIR)/bench.json" BENCH_COMMAND="make bench" \
+		BENCH_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" ../../bin/search.test -test.run '^TestBench$$'
