@@ -13,6 +13,7 @@ import (
 	"github.com/windvane/windvane/plugins/explore"
 	"github.com/windvane/windvane/plugins/host"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/search"
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/plugins/threshold"
 	"github.com/windvane/windvane/rules"
@@ -24,6 +25,7 @@ import (
 func Builtins() map[string]func() policy.Policy {
 	return map[string]func() policy.Policy{
 		"explore":   func() policy.Policy { return explore.New() },
+		"search":    func() policy.Policy { return search.New() },
 		"tabular":   func() policy.Policy { return tabular.New() },
 		"threshold": func() policy.Policy { return threshold.New() },
 	}
