@@ -160,7 +160,7 @@ func TestHandFillsACopy(t *testing.T) {
 	}
 	c[0].Residual, c[0].Recent = .2, slices.Repeat([]float64{.2}, 50) // a residual that comes again
 	for newest, want := range map[Residuals]policy.Objective{
-		Unsteady: {}, Pending: {Lag: .3}, Compared: {Residual: .3 * .2},
+		Unsteady: {}, Pending: {Lag: .5}, Compared: {Residual: .5 * .2},
 	} {
 		o := c.Hand(p, given, newest)[0].Objectives[0]
 		if o.Margin != c[0].Margin || math.Abs(o.Price-10) > 1e-9 || len(o.Correction) != 5 {

@@ -29,7 +29,7 @@ type Params struct {
 	MinSpread float64 // floor under the spread, so that a perfect model does not stop the integral
 	Window    int     // residuals behind the spread and the skill of the last one
 
-	Lag   float64 // share of the last residual that is expected again, where it has full skill; 0: none
+	Lag   float64 // most of the last residual that is expected again; 0: none
 	Delay int     // intervals that pass between a decision and the outcome of the one before it
 
 	Forget float64 // of the correction, per interval; 0: no correction
@@ -43,7 +43,7 @@ type Params struct {
 func Defaults() Params {
 	return Params{
 		Gain: .3, Min: -.3, Max: 2, MinSpread: .01, Window: 200,
-		Lag: .3, Forget: .99, Ridge: .5, Ascent: .3,
+		Lag: .5, Forget: .99, Ridge: .5, Ascent: .3,
 	}
 }
 

@@ -23,26 +23,29 @@ const (
 
 func tame(residual float64) float64 { return clip(residual, leastResidual, mostResidual) }
 
-// Lag is the share of the last residual that is expected again: the whole of
-// Params.Lag where residuals have predicted each other over the window, nothing where
-// bursts are shorter than an interval and its delay.
-func (s State) Lag(p Params) float64 { return p.Lag * gate(s.lagSkill(p)) }
-
-// lagSkill is what the last known residual, times Params.Lag, took off the squared
-// error of the residual that it had to predict, over the window.
-func (s State) lagSkill(p Params) float64 {
+// Lag is the share of the last known residual that is expected again: the slope of the
+// regression of residuals on the one that they would have been told by, over the
+// window, as far as it is more than chance. It is nothing where bursts are shorter than
+// an interval and its delay, and never more than Params.Lag.
+//
+// The slope of n pairs has a variance of about 1/n where there is nothing to find, and
+// is shrunk by the share of its square that this explains (the positive part of James
+// and Stein's estimator).
+func (s State) Lag(p Params) float64 {
 	apart := 1 + p.Delay
-	if len(s.Recent) < leastSeen+apart {
+	n := len(s.Recent) - apart
+	if n < leastSeen || !(p.Lag > 0) {
 		return 0
 	}
-	without, with := 0.0, 0.0
+	both, before := 0.0, 0.0
 	for i, r := range s.Recent[apart:] {
-		r, before := tame(r), tame(s.Recent[i])
-		without += r * r
-		with += (r - p.Lag*before) * (r - p.Lag*before)
+		b := tame(s.Recent[i])
+		both += tame(r) * b
+		before += b * b
 	}
-	if !(without > 0) {
+	if !(both > 0) || !(before > 0) {
 		return 0
 	}
-	return 1 - with/without
+	slope := both / before
+	return clip(slope-1/(float64(n)*slope), 0, p.Lag)
 }

@@ -3,6 +3,7 @@ package margin
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -37,7 +38,7 @@ func TestTheLastResidualIsUsedAsFarAsItTells(t *testing.T) {
 	if got := mean(0, 0); got > .02 {
 		t.Errorf("independent residuals: %v of the last one is expected again", got)
 	}
-	if got := mean(.9, 0); got < .29 {
+	if got := mean(.9, 0); got < .49 {
 		t.Errorf("correlation .9: only %v of the last residual is expected again", got)
 	}
 	if late, now := mean(.6, 3), mean(.6, 0); late > now/2 {
@@ -45,6 +46,11 @@ func TestTheLastResidualIsUsedAsFarAsItTells(t *testing.T) {
 	}
 	if s := New(p, Calibration{Spread: .1}).Compare(p, 2, 1, nil); s.Lag(p) != 0 {
 		t.Error("one residual has a skill")
+	}
+	s := New(p, Calibration{Spread: .1})
+	s.Recent = slices.Repeat([]float64{.1, -.1}, 50)
+	if s.Lag(p) != 0 {
+		t.Error("residuals that alternate are expected again")
 	}
 	if got := tame(10); got != mostResidual {
 		t.Errorf("a stall of %v is expected again", got)
