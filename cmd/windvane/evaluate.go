@@ -26,8 +26,12 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	policies := c.Flag("policy", "A policy: optimum, tabular, threshold, static, random, or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all.").Strings()
 	seed := c.Flag("seed", "The first seed of the runs.").Default("1").Uint64()
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
+	replay := addReplay(c)
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	commands["evaluate"] = func() error {
+		if *replay.directory != "" {
+			return replay.run(*rulesFile, *data, *seed, *asJSON, stdout, stderr)
+		}
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
 		}

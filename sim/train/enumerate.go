@@ -58,7 +58,7 @@ func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, tr
 		})
 		table.Residuals = append(table.Residuals, margin.Quantiles(f.Residuals, tailQuantiles))
 	}
-	first, err := prices(goal, table, Survival(table), seed)
+	first, err := Prices(goal, table, Survival(table), seed)
 	if err != nil {
 		return nil, err
 	}

@@ -25,11 +25,11 @@ type option struct {
 	broken []float64
 }
 
-// prices are, by service, what a violation has to cost for the model to keep each
+// Prices are, by service, what a violation has to cost for the model to keep each
 // budget, by the recursion that the price follows online (dual ascent on its
 // logarithm), fed with the model's own chance of a violation at random loads. A
-// service without a bound has none.
-func prices(g *Goal, table *model.Table, tails []margin.Tail, seed uint64) ([]float64, error) {
+// service without a bound, or whose residuals are not known, has none.
+func Prices(g *Goal, table *model.Table, tails []margin.Tail, seed uint64) ([]float64, error) {
 	c, err := NewChoices(table)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/windvane/windvane/sim/eval"
+)
+
+// replayFlags are those of `evaluate --replay`.
+type replayFlags struct {
+	directory, budgets, delays *string
+	controllers                *[]string
+	runs                       *int
+}
+
+func addReplay(c *kingpin.CmdClause) replayFlags {
+	var names []string
+	for _, controller := range eval.Controllers() {
+		names = append(names, controller.Name)
+	}
+	return replayFlags{
+		directory:   c.Flag("replay", "A directory of truths and noise made from the trace of examples/mo1: judge how controllers keep error budgets on it, and nothing else.").PlaceHolder("DIR").String(),
+		budgets:     c.Flag("budget", "With --replay: error budgets of every objective.").Default(".01,.02,.05,.10").String(),
+		delays:      c.Flag("delay", "With --replay: intervals after which an outcome is known, beyond its own.").Default("0,1,3").String(),
+		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first five.").Strings(),
+		runs:        c.Flag("runs", "With --replay: runs of 2,000 intervals on each kind of truth.").Default("16").Int(),
+	}
+}
+
+func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, stdout, stderr io.Writer) error {
+	o := eval.ReplayOptions{Directory: *f.directory, Controllers: *f.controllers, Seed: seed, Runs: *f.runs}
+	if *f.runs < 1 || *f.runs > 1000 {
+		return usageError{fmt.Errorf("evaluate: --runs %d: want 1 to 1000", *f.runs)}
+	}
+	for text := range strings.SplitSeq(*f.budgets, ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil {
+			return usageError{fmt.Errorf("evaluate: --budget %s: want shares such as .02,.05", *f.budgets)}
+		}
+		o.Budgets = append(o.Budgets, v)
+	}
+	for text := range strings.SplitSeq(*f.delays, ",") {
+		v, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil {
+			return usageError{fmt.Errorf("evaluate: --delay %s: want intervals such as 0,1,3", *f.delays)}
+		}
+		o.Delays = append(o.Delays, v)
+	}
+	var err error
+	if o.Rules, o.Dataset, _, err = loadData("evaluate", rulesFile, data); err != nil {
+		return err
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	p := newProgress("evaluate", stderr)
+	defer p.stop()
+	o.Progress = p.note
+	report, err := eval.Replay(ctx, o)
+	if ctx.Err() != nil {
+		return fmt.Errorf("evaluate: stopped before it was done: %w", ctx.Err())
+	}
+	if err != nil {
+		// What can fail here is how the directory, rules and data fit each other.
+		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
+	}
+	p.stop()
+	if asJSON {
+		return json.NewEncoder(stdout).Encode(report)
+	}
+	return report.WriteText(stdout)
+}
