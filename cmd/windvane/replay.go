@@ -32,7 +32,7 @@ func addReplay(c *kingpin.CmdClause) replayFlags {
 		directory:   c.Flag("replay", "A directory of truths and noise made from the trace of examples/mo1: judge how controllers keep error budgets on it, and nothing else.").PlaceHolder("DIR").String(),
 		budgets:     c.Flag("budget", "With --replay: error budgets of every objective.").Default(".01,.02,.05,.10").String(),
 		delays:      c.Flag("delay", "With --replay: intervals after which an outcome is known, beyond its own.").Default("0,1,3").String(),
-		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first five.").Strings(),
+		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first six.").Strings(),
 		runs:        c.Flag("runs", "With --replay: runs of 2,000 intervals on each kind of truth.").Default("16").Int(),
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/windvane/windvane/sim/model"
 )
 
-// hysteresis keeps the live action unless the gain exceeds this share of the value of all offered load.
+// hysteresis keeps the live action unless the gain exceeds this share of the value of
+// all offered load, where the settings do not say another.
 const hysteresis = .01
 
 // tiny absorbs rounding where values and settings are compared.
@@ -36,6 +37,8 @@ type choice struct {
 	corners []model.Corner
 	inside  bool // the offered load lies within the data
 	judge   margin.Judge
+
+	hysteresis float64
 }
 
 // ranked is a class with what its actions are worth.
@@ -166,9 +169,9 @@ func (c *choice) best() policy.Decision {
 	}
 	reason := fmt.Sprintf("worth %.4g of %.4g (value/s) %s", score, c.all, met)
 	if live := c.o.Live; c.policy.grid[c.nearest].Equal(live, 1e-6) {
-		if cost, _ := c.weigh(c.nearest); score-(c.valueOf(live)-cost) <= hysteresis*c.all {
+		if cost, _ := c.weigh(c.nearest); score-(c.valueOf(live)-cost) <= c.hysteresis*c.all {
 			best = c.nearest
-			reason = fmt.Sprintf("the live action is as good %s: no other is worth %.0f %% more", met, 100*hysteresis)
+			reason = fmt.Sprintf("the live action is as good %s: no other is worth %.4g %% more", met, 100*c.hysteresis)
 		}
 	}
 	return c.decision(c.policy.grid[best].Clone(), best, reason)

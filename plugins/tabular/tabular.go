@@ -56,21 +56,25 @@ const (
 
 // settings are the policy's own table in the rules file.
 type settings struct {
-	Objectives string `json:"objectives"`
+	Objectives string  `json:"objectives"`
+	Hysteresis float64 `json:"hysteresis"` // the live action stays unless the gain exceeds this share of the value of all offered load
 }
 
 func parse(src []byte) (settings, error) {
-	s := settings{Objectives: keepMargins}
+	s := settings{Objectives: keepMargins, Hysteresis: hysteresis}
 	if len(src) == 0 {
 		return s, nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(src))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return s, fmt.Errorf("tabular: settings: %w; the only one is objectives = %q or %q", err, keepMargins, payPrices)
+		return s, fmt.Errorf("tabular: settings: %w; there are objectives = %q or %q, and hysteresis = a share", err, keepMargins, payPrices)
 	}
 	if s.Objectives != keepMargins && s.Objectives != payPrices {
 		return s, fmt.Errorf("tabular: settings: objectives = %q: want %q or %q", s.Objectives, keepMargins, payPrices)
+	}
+	if !(s.Hysteresis >= 0 && s.Hysteresis <= 1) {
+		return s, fmt.Errorf("tabular: settings: hysteresis = %v: want 0 to 1, such as %v", s.Hysteresis, hysteresis)
 	}
 	return s, nil
 }
@@ -108,7 +112,7 @@ func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 	}
 	next.scratch = choice{
 		offered: make([]float64, n), worth: make([]float64, n), live: make([]float64, n), latency: make([]float64, n),
-		order: make([]ranked, len(next.classes)), judge: margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Price: s.Objectives == payPrices},
+		order: make([]ranked, len(next.classes)), hysteresis: s.Hysteresis, judge: margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Price: s.Objectives == payPrices},
 	}
 	if next.scratch.judge.Price {
 		for _, r := range t.Residuals {

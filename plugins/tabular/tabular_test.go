@@ -304,7 +304,7 @@ func TestSettingsAreStrict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bad := range []string{`{"objectives": "soft"}`, `{"hysteresis": 1}`, `[]`} {
+	for _, bad := range []string{`{"objectives": "soft"}`, `{"hysteresis": 2}`, `{"steps": 1}`, `[]`} {
 		if err := New().Configure(context.Background(), policy.Config{Artefact: artefact, Settings: []byte(bad)}); err == nil {
 			t.Errorf("settings %s were taken", bad)
 		}

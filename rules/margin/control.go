@@ -184,9 +184,9 @@ func (c Control) Hand(p Params, services []policy.Service, newest Residuals) []p
 			to.Margin, to.Price, to.Correction = e.Margin, e.Price, e.Correction.Hand(e.First.Flow)
 			switch newest {
 			case Pending:
-				to.Lag = e.State.Lag(p)
+				to.Lag = e.Lag(p)
 			case Compared:
-				to.Residual = e.State.Lag(p) * tame(e.State.Residual)
+				to.Residual = e.Lag(p) * tame(e.Residual)
 			case Unsteady:
 			}
 		}

@@ -100,7 +100,8 @@ func observed(interval int, latency float64) *policy.Observation {
 	o := &policy.Observation{Services: services(), State: measured(interval, latency, 0)}
 	for i, id := range []policy.KnobID{
 		{Kind: policy.Blocking, Target: "a"},
-		{Kind: policy.Weight, Target: "ns/vs/a", Part: "v1"}, {Kind: policy.Weight, Target: "ns/vs/a", Part: "v2"},
+		{Kind: policy.Weight, Target: "ns/vs/a", Part: "v1"},
+		{Kind: policy.Weight, Target: "ns/vs/a", Part: "v2"},
 	} {
 		o.Knobs = append(o.Knobs, policy.Knob{KnobID: id, Service: "a", Max: 1})
 		o.Live = append(o.Live, policy.Setting{KnobID: id, Value: []float64{.5, 1, 0}[i]})

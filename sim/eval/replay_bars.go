@@ -11,6 +11,8 @@ type bar struct {
 	over        float64            // more of the optimum than the integrator with a constant step
 	window      float64            // worst window of 100 intervals, in budgets, mean over runs
 	flagged     float64            // share of intervals with nothing feasible
+	calm        float64            // less change of the settings than without limits on it, as a share
+	calmCost    float64            // what that may cost, of the optimum
 }
 
 // replayBars were fixed before the controllers were written, by budget: on a testbed
@@ -21,8 +23,9 @@ var replayBars = map[float64]bar{
 	.05: {
 		least: .040, most: .055, optimum: map[string]float64{"hgb": .93, "et": .84}, run: .75, over: .06,
 		price: map[string]float64{"hgb": .96, "et": .88}, window: 2.7, flagged: .05,
+		calm: .4, calmCost: .03,
 	},
-	.10: {most: .105, optimum: map[string]float64{"hgb": .95, "et": .92}, window: 2},
+	.10: {most: .105, optimum: map[string]float64{"hgb": .95, "et": .92}, window: 2, calm: .4, calmCost: .03},
 }
 
 // delayCost is the most that one interval of delay may cost, of the optimum.
@@ -78,6 +81,11 @@ func (b bar) full(r ReplayRow, at map[rowKey]ReplayRow) []ReplayBar {
 	}
 	if plain, ok := at[rowKey{r.Truth, r.Budget, 0, ControllerIntegrator}]; ok && b.over > 0 {
 		out = append(out, atLeast(r, "more than the plain integrator, of the optimum", b.over, r.OptimumRatio-plain.OptimumRatio))
+	}
+	if free, ok := at[rowKey{r.Truth, r.Budget, 0, ControllerFree}]; ok && b.calm > 0 {
+		out = append(out,
+			atLeast(r, "less change than unsmoothed, as a share", b.calm, 1-r.Change/free.Change),
+			atMost(r, "cost of less change, of the optimum", b.calmCost, free.OptimumRatio-r.OptimumRatio))
 	}
 	if b.flagged > 0 {
 		out = append(out, atMost(r, "intervals with nothing feasible", b.flagged, r.FlaggedRatio))

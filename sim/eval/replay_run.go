@@ -18,9 +18,10 @@ type Controller struct {
 	Name     string
 	About    string
 	params   margin.Params
-	settings string // of the tabular policy
-	frozen   bool   // the first margin stays
-	planned  bool   // the action with the greatest reward on the model's mean, whatever was measured
+	settings string  // of the tabular policy
+	step     float64 // as replayStep
+	frozen   bool    // the first margin stays
+	planned  bool    // the action with the greatest reward on the model's mean, whatever was measured
 }
 
 // Controllers lists what Replay knows, the default ones first.
@@ -32,18 +33,25 @@ func Controllers() []Controller {
 	lag, correction, full := plain, plain, margin.Defaults()
 	lag.Lag, correction.Forget = full.Lag, full.Forget
 	const priced = `{"objectives": "price"}`
-	return []Controller{
+	all := []Controller{
 		{Name: ControllerOptimum, About: "the published optimum: the greatest reward on the model's mean", params: plain, planned: true},
 		{Name: "fixed", About: "the margin of calibration, never moved", params: plain, frozen: true},
 		{Name: ControllerIntegrator, About: "a margin that moves by a constant step", params: constant},
 		{Name: ControllerFull, About: "the daemon's default: a step that follows the residuals, the last residual and the correction where they have skill", params: full},
 		{Name: ControllerPrice, About: "a price for violations in place of the margin, and the last residual", params: lag, settings: priced},
+		{Name: ControllerFree, About: "the default without a limit on steps and without hysteresis", params: full, settings: `{"hysteresis": 0}`, step: 1},
 		// What the parts are worth.
 		{Name: "margin", About: "the default without last residual and correction", params: plain},
 		{Name: "margin+lag", About: "the default without correction", params: lag},
 		{Name: "margin+correction", About: "the default without last residual", params: correction},
 		{Name: "price+correction", About: "price, with the correction", params: full, settings: priced},
 	}
+	for i := range all {
+		if all[i].step == 0 {
+			all[i].step = replayStep
+		}
+	}
+	return all
 }
 
 // The names of the controllers that bars are about.
@@ -52,10 +60,11 @@ const (
 	ControllerIntegrator = "integrator"
 	ControllerFull       = "full"
 	ControllerPrice      = "price"
+	ControllerFree       = "unsmoothed"
 )
 
 // defaultControllers are so many of the first.
-const defaultControllers = 5
+const defaultControllers = 6
 
 // replayStep is the largest change of a weight, and of blocking downwards, in one
 // interval: a level.
@@ -108,7 +117,7 @@ func (r *replayed) run(ctx context.Context, run series) (measures, error) {
 	control := margin.Control(nil).Adopt(params, r.services, r.initial)
 	o := policy.Observation{
 		Mesh: "replay", At: epoch, Live: begin(r.truth.Table.Knobs, r.truth.Grid), Knobs: r.truth.Table.Knobs,
-		Limits: policy.Limits{MaxStep: replayStep, TotalBlocking: 1},
+		Limits: policy.Limits{MaxStep: r.controller.step, TotalBlocking: 1},
 	}
 	m := newMeter(r, len(run.offered))
 	m.measure(0, r.index[key(o.Live)], run)
