@@ -74,7 +74,8 @@ type fake struct {
 	want      policy.Action
 	decideErr error
 	expected  bool // the active policy predicts
-	abstain   bool
+
+	abstain, infeasible bool
 
 	appendErr error
 	events    []string
@@ -137,7 +138,7 @@ func (f *fake) Decide(_ context.Context, o policy.Observation) (policy.Decision,
 	if f.decideErr != nil {
 		return policy.Decision{}, f.decideErr
 	}
-	d := policy.Decision{Action: o.Live.Clone(), Abstain: f.abstain, Reason: "because"}
+	d := policy.Decision{Action: o.Live.Clone(), Abstain: f.abstain, Infeasible: f.infeasible, Reason: "because"}
 	if f.want != nil {
 		d.Action = f.want.Clone()
 	}
