@@ -16,6 +16,21 @@ func NewAdam(params int) *Adam {
 	return &Adam{Beta1: .9, Beta2: .999, Epsilon: 1e-5, first: make([]float32, params), second: make([]float32, params)}
 }
 
+// State returns what the optimiser remembers, for a checkpoint. The slices are its own.
+func (a *Adam) State() (first, second []float32, steps int) { return a.first, a.second, a.steps }
+
+// Restore puts back what State returned; it reports whether that is of as many
+// parameters.
+func (a *Adam) Restore(first, second []float32, steps int) bool {
+	if len(first) != len(a.first) || len(second) != len(a.second) || steps < 0 {
+		return false
+	}
+	copy(a.first, first)
+	copy(a.second, second)
+	a.steps = steps
+	return true
+}
+
 // Step moves the parameters against the gradient.
 func (a *Adam) Step(params, gradient []float32, rate float64) {
 	a.steps++

@@ -56,6 +56,17 @@ func (n *Net) Clone() *Net {
 	return &c
 }
 
+// Absorb changes the first layer so that the network gives for x what it gave for
+// factor*x + shift.
+func (n *Net) Absorb(factor, shift float32) {
+	l := n.layers[0]
+	biases := n.params[l.biases:l.end]
+	for i, w := range n.params[l.weights:l.biases] {
+		biases[i%l.out] += shift * w
+		n.params[l.weights+i] = factor * w
+	}
+}
+
 // Orthogonal sets the weights to random orthogonal matrices times a gain, which is
 // sqrt 2 for the hidden layers, and the biases to zero (Saxe et al. 2014, as is usual
 // for PPO: Andrychowicz et al. 2021). A small gain of the output starts a policy near

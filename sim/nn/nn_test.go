@@ -193,6 +193,23 @@ func TestTrainingConvergesWithoutAllocating(t *testing.T) {
 	}
 }
 
+func TestAbsorb(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	n := New(3, 8, 2)
+	n.Orthogonal(rng, 1)
+	x, moved := random(rng, 3), make([]float32, 3)
+	for i, v := range x {
+		moved[i] = 6*v - 3
+	}
+	want := slices.Clone(n.Forward(n.NewBuffers(1), moved))
+	n.Absorb(6, -3)
+	for i, v := range n.Forward(n.NewBuffers(1), x) {
+		if math.Abs(float64(v-want[i])) > 1e-4 {
+			t.Errorf("output %d is %v, want %v", i, v, want[i])
+		}
+	}
+}
+
 func TestClip(t *testing.T) {
 	a, b := []float32{3, 0, 0, 0, 0}, []float32{0, 4}
 	if norm := Clip(10, a, b); norm != 5 || a[0] != 3 {

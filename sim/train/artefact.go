@@ -32,6 +32,7 @@ type Card struct {
 	Knobs      []policy.Knob `json:"knobs"`
 	Settings   []model.Span  `json:"settings"`    // by knob, in the data
 	BestStatic []Static      `json:"best_static"` // one for each objective
+	Training   *Training     `json:"training,omitempty"`
 }
 
 // Data says what the model was fitted on.

@@ -74,6 +74,7 @@ const Lanes = 128
 type PPO struct {
 	params PPOParams
 	env    Env
+	seed   uint64
 	axes   []int
 	done   int // transitions so far
 	rng    *rand.PCG
@@ -98,7 +99,7 @@ func NewPPO(e Env, params PPOParams, seed uint64) (*PPO, error) {
 	if outputs == 0 || lanes < 1 || params.Rollout < 1 || params.Epochs < 1 || params.Minibatch < 1 || params.Steps < 1 {
 		return nil, errors.New("ppo: steps, rollout, epochs, minibatch, lanes and axes must all be at least 1")
 	}
-	p := &PPO{params: params, env: e, axes: axes, rng: rand.NewPCG(seed, streamPPO)}
+	p := &PPO{params: params, env: e, seed: seed, axes: axes, rng: rand.NewPCG(seed, streamPPO)}
 	sizes := append([]int{e.ObservationSize()}, params.Hidden...)
 	p.policy = nn.New(append(sizes[:len(sizes):len(sizes)], outputs)...)
 	p.value = nn.New(append(sizes[:len(sizes):len(sizes)], 1)...)
@@ -109,11 +110,17 @@ func NewPPO(e Env, params PPOParams, seed uint64) (*PPO, error) {
 	p.scale = newRewardScale(params.Gamma, lanes)
 	p.roll = newRollout(params.Rollout, lanes, e.ObservationSize(), len(axes))
 	p.batch = newMinibatch(p, min(params.Minibatch, params.Rollout*lanes))
-	if err := e.Reset(seed, p.roll.next); err != nil {
-		return nil, fmt.Errorf("ppo: %w", err)
+	return p, p.begin()
+}
+
+// begin starts the environment anew, with random numbers of its own for each place in
+// the training.
+func (p *PPO) begin() error {
+	if err := p.env.Reset(p.seed+uint64(p.done), p.roll.next); err != nil {
+		return fmt.Errorf("ppo: %w", err)
 	}
 	center(p.roll.next)
-	return p, nil
+	return nil
 }
 
 // streamPPO keeps the learner's random numbers apart from others of the same seed.
@@ -127,6 +134,12 @@ func (p *PPO) Taken() int { return p.done }
 
 // Step takes one rollout and learns from it.
 func (p *PPO) Step() error {
+	if p.params.Gamma == 0 {
+		// Nothing carries over, so that a training can be resumed here without a trace.
+		if err := p.begin(); err != nil {
+			return err
+		}
+	}
 	if err := p.collect(); err != nil {
 		return fmt.Errorf("ppo: %w", err)
 	}
@@ -135,6 +148,9 @@ func (p *PPO) Step() error {
 	bonus := p.params.EntropyEnd
 	if by := p.params.EntropyBy; by > 0 && 1-left < by {
 		bonus += (p.params.Entropy - p.params.EntropyEnd) * (1 - (1-left)/by)
+	}
+	for i := range p.roll.order {
+		p.roll.order[i] = int32(i)
 	}
 	for range p.params.Epochs {
 		p.roll.shuffle(p.rng)

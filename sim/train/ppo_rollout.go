@@ -33,7 +33,7 @@ type rollout struct {
 
 func newRollout(steps, lanes, size, axes int) rollout {
 	n := steps * lanes
-	r := rollout{
+	return rollout{
 		steps: steps, lanes: lanes, size: size, axes: axes,
 		obs: make([]float32, n*size), actions: make([]int32, n*axes), logp: make([]float32, n), rewards: make([]float32, n),
 		terminated: make([]bool, n), truncated: make([]bool, n),
@@ -41,10 +41,6 @@ func newRollout(steps, lanes, size, axes int) rollout {
 		advantage: make([]float32, n), returns: make([]float32, n),
 		next: make([]float32, lanes*size), final: make([]float32, lanes*size), cut: make([]int, lanes), order: make([]int32, n),
 	}
-	for i := range r.order {
-		r.order[i] = int32(i)
-	}
-	return r
 }
 
 // advantages are generalised advantage estimates (Schulman et al. 2016); the returns
@@ -98,12 +94,14 @@ func newMinibatch(p *PPO, size int) minibatch {
 	}
 }
 
-// center moves observations, which an environment gives within [0, 1], to [-3, 3]:
-// from [-1, 1] a network of tanh takes several times as long to tell neighbouring loads
-// apart.
+// centred is how far from 0 what a network sees goes: from [-1, 1] a network of tanh
+// takes several times as long to tell neighbouring loads apart.
+const centred = 3
+
+// center moves observations, which an environment gives within [0, 1].
 func center(obs []float32) {
 	for i, v := range obs {
-		obs[i] = 3 * (2*v - 1)
+		obs[i] = centred * (2*v - 1)
 	}
 }
 
@@ -126,27 +124,27 @@ func normalise(v []float32) {
 // return (Engstrom et al. 2020), so that the value's learning rate suits any unit of
 // reward.
 type rewardScale struct {
-	gamma               float64
-	ahead               []float64 // [lane]: discounted return so far
-	count, mean, spread float64   // Welford's: spread is the sum of squared deviations
+	Gamma               float64
+	Ahead               []float64 // [lane]: discounted return so far
+	Count, Mean, Spread float64   // Welford's: Spread is the sum of squared deviations
 }
 
 func newRewardScale(gamma float64, lanes int) rewardScale {
-	return rewardScale{gamma: gamma, ahead: make([]float64, lanes)}
+	return rewardScale{Gamma: gamma, Ahead: make([]float64, lanes)}
 }
 
 func (s *rewardScale) apply(rewards []float32, terminated, truncated []bool) {
 	for lane, v := range rewards {
-		s.ahead[lane] = s.gamma*s.ahead[lane] + float64(v)
-		s.count++
-		d := s.ahead[lane] - s.mean
-		s.mean += d / s.count
-		s.spread += d * (s.ahead[lane] - s.mean)
+		s.Ahead[lane] = s.Gamma*s.Ahead[lane] + float64(v)
+		s.Count++
+		d := s.Ahead[lane] - s.Mean
+		s.Mean += d / s.Count
+		s.Spread += d * (s.Ahead[lane] - s.Mean)
 		if terminated[lane] || truncated[lane] {
-			s.ahead[lane] = 0
+			s.Ahead[lane] = 0
 		}
 	}
-	scale := float32(1 / (math.Sqrt(s.spread/s.count) + 1e-8))
+	scale := float32(1 / (math.Sqrt(s.Spread/s.Count) + 1e-8))
 	for lane := range rewards {
 		rewards[lane] *= scale
 	}
