@@ -12,6 +12,7 @@ import (
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/plugins/explore"
 	"github.com/windvane/windvane/plugins/host"
+	"github.com/windvane/windvane/plugins/learned"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/search"
 	"github.com/windvane/windvane/plugins/tabular"
@@ -25,6 +26,7 @@ import (
 func Builtins() map[string]func() policy.Policy {
 	return map[string]func() policy.Policy{
 		"explore":   func() policy.Policy { return explore.New() },
+		"learned":   func() policy.Policy { return learned.New() },
 		"search":    func() policy.Policy { return search.New() },
 		"tabular":   func() policy.Policy { return tabular.New() },
 		"threshold": func() policy.Policy { return threshold.New() },

@@ -2,18 +2,24 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/plugins/learned"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/dataset"
@@ -26,17 +32,24 @@ func addTrain(app *kingpin.Application, commands map[string]func() error, stdout
 	c := app.Command("train", "Learn a mesh from a dataset, and write a policy's artefact with a card that says what it is worth.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
 	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
-	name := c.Flag("policy", "The policy to train: tabular.").Default(eval.Tabular).String()
-	seed := c.Flag("seed", "Draws the configurations that are held out of a fit.").Default("1").Uint64()
+	name := c.Flag("policy", "The policy to train: tabular, or learned.").Default(eval.Tabular).String()
+	seed := c.Flag("seed", "Draws the configurations that are held out of a fit, and what a network is trained on.").Default("1").Uint64()
 	out := c.Flag("output", "Directory in which the artefact gets a directory of its own.").Short('o').Required().String()
-	commands["train"] = func() error { return trainPolicy(*rulesFile, *data, *name, *seed, *out, stdout, stderr) }
+	steps := c.Flag("steps", "Of a network's training.").Default(strconv.Itoa(train.DefaultPPO().Steps)).Int()
+	resume := c.Flag("resume", "Go on with a network's training that was stopped.").Bool()
+	commands["train"] = func() error {
+		if *steps < 1 {
+			return usageError{fmt.Errorf("train: --steps %d: want at least 1", *steps)}
+		}
+		return trainPolicy(*rulesFile, *data, *name, *seed, *out, learning{*steps, *resume}, stdout, stderr)
+	}
 }
 
 // trainable are the policies that `train` knows.
-var trainable = []string{eval.Tabular}
+var trainable = []string{eval.Tabular, learned.Name}
 
-func trainPolicy(rulesFile, data, name string, seed uint64, out string, stdout, stderr io.Writer) error {
-	if name != eval.Tabular {
+func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learning, stdout, stderr io.Writer) error {
+	if !slices.Contains(trainable, name) {
 		return usageError{fmt.Errorf("train: no policy %q can be trained; %s", name, rules.Suggest(name, trainable))}
 	}
 	m, d, digest, err := loadData("train", rulesFile, data)
@@ -51,8 +64,19 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, stdout, 
 	if err != nil {
 		return usageError{fmt.Errorf("train: %s with %s: %w", data, rulesFile, err)}
 	}
+	card, encode := t.Card, t.Table.Encode
+	if name == learned.Name {
+		p.note("learning")
+		ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer cancel()
+		network, err := learn(ctx, m, t, seed, out, l, p)
+		if err != nil {
+			return err
+		}
+		card, encode = network.Card, network.Artefact.Encode
+	}
 	p.note("writing the artefact")
-	table, err := t.Table.Encode()
+	artefact, err := encode()
 	if err != nil {
 		return err
 	}
@@ -60,12 +84,12 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, stdout, 
 	if err != nil {
 		return err
 	}
-	dir, err := train.Write(out, t.Card, table, system)
+	dir, err := train.Write(out, card, artefact, system)
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	p.stop()
-	return describe(stdout, t.Card, dir)
+	return describe(stdout, card, dir)
 }
 
 // loadData reads what training and judging start from, and the dataset's digest.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// learning is what `train --policy learned` was asked for.
+type learning struct {
+	steps  int
+	resume bool
+}
+
+// checkpointFile is where a training that was stopped goes on from, in the output directory.
+const checkpointFile = "learned.checkpoint"
+
+// learn trains a network on the table of a tabular policy. Where it is interrupted, what
+// it has learned is kept, and the error says how to go on.
+func learn(ctx context.Context, m *rules.Mesh, t *train.Tabular, seed uint64, out string, l learning, p *progress) (*train.Learned, error) {
+	goal, err := train.NewGoal(m, t.Table.Services)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	params := train.DefaultPPO()
+	params.Steps = l.steps
+	training, err := train.NewLearning(goal, t, params, seed)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	path := filepath.Join(out, checkpointFile)
+	if l.resume {
+		saved, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("train: --resume: %w; leave --resume out to start anew", err)}
+		}
+		if err := training.Restore(saved); err != nil {
+			return nil, usageError{fmt.Errorf("train: %s: %w", path, err)}
+		}
+	}
+	err = training.Run(ctx, pace(p, training.Taken(), time.Now))
+	if errors.Is(err, context.Canceled) {
+		if err := keep(out, path, training); err != nil {
+			return nil, fmt.Errorf("train: stopped after %d of %d steps, and the checkpoint could not be written: %w", training.Taken(), l.steps, err)
+		}
+		return nil, fmt.Errorf("train: stopped after %d of %d steps; the same command with --resume goes on from %s", training.Taken(), l.steps, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("train: the checkpoint: %w", err)
+	}
+	return training.Learned(), nil
+}
+
+// keep writes a checkpoint whole or not at all.
+func keep(dir, path string, training *train.Learning) error {
+	src, err := training.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".checkpoint-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(src)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// pace returns a progress of steps that were begun after the given ones: once a second
+// a bar, the rate, and the time left.
+func pace(p *progress, begun int, now func() time.Time) func(taken, of int) {
+	const width = 20
+	start := now()
+	last := start
+	return func(taken, of int) {
+		at := now()
+		if at.Sub(last) < time.Second && taken < of {
+			return
+		}
+		last = at
+		rate := float64(taken-begun) / max(at.Sub(start).Seconds(), 1e-9)
+		done := width * taken / of
+		p.note(fmt.Sprintf("learning [%s%s] %d of %d steps, %.0f a second, %.0f s left",
+			strings.Repeat("#", done), strings.Repeat(".", width-done), taken, of, rate, float64(of-taken)/rate))
+	}
+}
