@@ -100,4 +100,3 @@ func TestPaceTellsRateAndTimeLeft(t *testing.T) {
 		t.Errorf("said %q", got)
 	}
 }
-

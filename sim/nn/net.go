@@ -184,8 +184,7 @@ func (n *Net) Forward(b *Buffers, x []float32) []float32 {
 // loss's gradient by the outputs of the last Forward with these buffers.
 func (n *Net) Backward(b *Buffers, outputs, gradient []float32) {
 	delta := outputs[:b.count*n.Outputs()]
-	for i := len(n.layers) - 1; i >= 0; i-- {
-		l := n.layers[i]
+	for i, l := range slices.Backward(n.layers) {
 		biases := gradient[l.biases:l.end]
 		clear(biases)
 		for at := 0; at < len(delta); at += l.out {
