@@ -64,6 +64,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"plugins/learned", module + "sim/train", "training stays out of what is served"},
 	{"plugins/learned", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/explore", module + "daemon", "policies know the contract and the rules' arithmetic"},
+	{"plugins/learned", module + "daemon", "policies know the contract and the rules' arithmetic"},
+	{"plugins/search", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/threshold", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/tabular", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"daemon/observe", module + "daemon/", "the parts of a cycle never import each other"},
