@@ -134,15 +134,23 @@ func (b *bench) use(t *train.Tabular) {
 
 	p := tabular.New()
 	check(p.Configure(context.Background(), policy.Config{Artefact: must(t.Table.Encode())}))
-	o := observation(b.rules)
 	runtime.GC() // the garbage of three fits is not the policy's
-	const decisions = 3000
+	micros := b.decide(p, t.Table.Services, random, rng)
+	b.add("decision", micros[len(micros)/2], "us", nil, len(micros))
+	b.add("decision_p99", micros[len(micros)*99/100], "us", nil, len(micros))
+	b.learn(t, func(p policy.Policy) []float64 { return b.decide(p, t.Table.Services, random, rng) })
+}
+
+// decide times decisions at random loads and margins, each from the action of the one
+// before: microseconds, ascending.
+func (b *bench) decide(p policy.Policy, services []string, random func() []float64, rng *rand.Rand) []float64 {
+	o := observation(b.rules)
 	var micros []float64
-	for range decisions {
+	for range 3000 {
 		load := random()
 		for i := range o.State {
 			if s := &o.State[i]; s.Role == policy.RoleOffered {
-				s.Value = load[slices.Index(t.Table.Services, s.Service)]
+				s.Value = load[slices.Index(services, s.Service)]
 			}
 		}
 		for s := range o.Services {
@@ -154,8 +162,7 @@ func (b *bench) use(t *train.Tabular) {
 		o.Live = d.Action
 	}
 	slices.Sort(micros)
-	b.add("decision", micros[decisions/2], "us", nil, decisions)
-	b.add("decision_p99", micros[decisions*99/100], "us", nil, decisions)
+	return micros
 }
 
 // observation has every signal, and is at the first setting of the grid.
@@ -188,6 +195,9 @@ func (b *bench) print() {
 		case f.Peer == nil:
 		case f.Unit == "1/s":
 			line += fmt.Sprintf("   Python %.0f/s: %.0f times that", *f.Peer, f.Value / *f.Peer)
+		case name == "ppo_train_seconds":
+			line += fmt.Sprintf("   Stable-Baselines3 %.0f to %.0f s: %.0f to %.0f times that", peerPPOSeconds, peerPPOSecondsMost,
+				peerPPOSeconds/f.Value, peerPPOSecondsMost/f.Value)
 		default:
 			line += fmt.Sprintf("   Python pipeline %.3g to %.3g s: %.1f to %.1f times that", peerFitSeconds, peerFitSecondsMost,
 				peerFitSeconds/f.Value, peerFitSecondsMost/f.Value)
