@@ -47,3 +47,58 @@ func TestPPOOnMO1(t *testing.T) {
 		}
 	}
 }
+
+// PPO where an action is in force an interval later and a knob moves one level at a
+// time: the problem of TestPlanningAheadPays, against value iteration.
+func TestPPOPlansAhead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
+	m, tab := must(rules.Load("mo1/rules.toml")), table()
+	grid := must(env.NewGrid(tab, must(train.NewGoal(m, tab.Services))))
+	loads := must(env.Uniform(env.Cross(tab.Loads), 4))
+	s := must(train.NewSequential(grid, loads, env.NewLimiter(grid.Space(), 1, false), 1, .95))
+	best := must(s.Mean(must(train.ValueIteration(s, 1e-3)), 0, 100, 200))
+
+	params := train.SequentialPPO()
+	params.Steps = 300_000
+	e := must(env.New(env.Config{Backend: grid, Loads: loads, Lanes: train.Lanes, StepLimit: 1, Delay: 1}))
+	p := must(train.NewPPO(e, params, 1))
+	for !p.Done() {
+		if err := p.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := play(t, e, p.Actor())
+	t.Logf("%.4f of value iteration", got/best)
+	if got < .97*best {
+		t.Errorf("PPO earns %v an interval, value iteration %v", got, best)
+	}
+}
+
+// play is what an actor earns in the mean of an interval, after the first hundred.
+func play(t *testing.T, e *env.Env, a *train.Actor) float64 {
+	t.Helper()
+	lanes, size, axes := e.NumLanes(), e.ObservationSize(), len(e.Axes())
+	obs, actions, rewards := make([]float32, lanes*size), make([]int32, lanes*axes), make([]float32, lanes)
+	terminated, truncated := make([]bool, lanes), make([]bool, lanes)
+	if err := e.Reset(99, obs); err != nil {
+		t.Fatal(err)
+	}
+	const warmup, intervals = 100, 600
+	sum := 0.
+	for i := range warmup + intervals {
+		for lane := range lanes {
+			a.Choose(obs[lane*size:][:size], actions[lane*axes:][:axes])
+		}
+		if err := e.Step(actions, obs, rewards, terminated, truncated); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rewards {
+			if i >= warmup {
+				sum += float64(r)
+			}
+		}
+	}
+	return sum / float64(intervals*lanes)
+}

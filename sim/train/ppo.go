@@ -58,11 +58,13 @@ func DefaultPPO() PPOParams {
 }
 
 // SequentialPPO are the constants for problems in which an action has consequences:
-// step limits and delays of a few intervals. What they delay is over after some ten
-// intervals, which is how far ahead the discount looks; .8 and .95 do as well.
+// step limits and delays of a few intervals. What a step costs or gains is over when the
+// load has moved on, so that a discount that looks some three intervals ahead is right
+// for loads that stay about that long; .9 is as good in the best of seeds, and loses 1 to
+// 2 % in the others.
 func SequentialPPO() PPOParams {
 	p := DefaultPPO()
-	p.Gamma, p.Steps = .9, 500_000
+	p.Gamma, p.Steps = .7, 500_000
 	return p
 }
 
