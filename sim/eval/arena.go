@@ -20,6 +20,7 @@ type arena struct {
 	truth     *truth
 	trained   *train.Tabular             // on what the policies may have seen
 	artefacts map[string]*train.Artefact // trained elsewhere
+	networks  networks
 }
 
 // judge runs every policy under every objective and load of one seed.
@@ -40,9 +41,11 @@ func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
 		}
 		for _, objective := range objectives {
 			named := append([]string{Optimum, Static}, r.Policies...)
-			if r.on == OnHeldOut && len(r.Artefacts) > 0 {
+			if r.on == OnHeldOut {
 				// An artefact may have seen all data: what made it is judged instead.
-				named = append(named, Tabular)
+				for _, a := range r.Artefacts {
+					named = append(named, a.Card.Policy)
+				}
 			}
 			slices.Sort(named)
 			for _, name := range slices.Compact(named) {
@@ -53,11 +56,18 @@ func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
 				out[subject{objective, l.name, r.on, name, ""}] = t
 			}
 			for name, artefact := range r.artefacts {
-				t, err := r.tabular(ctx, artefact.Policy, artefact.Card, objective, s)
+				if artefact.Card.Policy == Learned && objective == train.ObjectiveReward {
+					continue // it was trained to keep margins
+				}
+				judge := r.tabular
+				if artefact.Card.Policy == Learned {
+					judge = r.network
+				}
+				t, err := judge(ctx, artefact.Policy, artefact.Card, objective, s)
 				if err != nil {
 					return fmt.Errorf("artefact %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
 				}
-				out[subject{objective, l.name, r.on, Tabular, name}] = t
+				out[subject{objective, l.name, r.on, artefact.Card.Policy, name}] = t
 			}
 		}
 	}
@@ -73,6 +83,8 @@ func (r *arena) one(ctx context.Context, name, objective string, s series, rng *
 			return tally{}, err
 		}
 		return r.tabular(ctx, artefact, r.trained.Card, objective, s)
+	case Learned:
+		return r.learned(ctx, objective, s)
 	case Threshold:
 		return r.steer(ctx, threshold.New(), r.trained.Card, s)
 	case Optimum:

@@ -21,23 +21,28 @@ import (
 const (
 	Optimum   = "optimum"   // by enumeration on the truth that judges
 	Tabular   = "tabular"   // trained on the table of the seen loads
+	Learned   = "learned"   // a network trained on that table: on the reward, and on random margins
 	Threshold = "threshold" // hysteresis on what was measured
 	Static    = "static"    // the best setting that never changes, chosen on the policies' model
 	Random    = "random"    // uniform over the grid
 )
 
 // Names lists the policies that can be asked for.
-func Names() []string { return []string{Optimum, Tabular, Threshold, Static, Random} }
+func Names() []string { return []string{Optimum, Tabular, Learned, Threshold, Static, Random} }
+
+// Quick are the policies that take no time to train.
+func Quick() []string { return []string{Optimum, Tabular, Threshold, Static, Random} }
 
 // Options say what Evaluate judges.
 type Options struct {
 	Rules     *rules.Mesh
 	Dataset   *dataset.Dataset
 	Policies  []string                   // of Names; the optimum and the best static setting always come along
-	Artefacts map[string]*train.Artefact // tabular ones by the name of their directory: judged on the model only, as they may have seen all data
+	Artefacts map[string]*train.Artefact // tabular and learned ones by the name of their directory: judged on the model only, as they may have seen all data
 	Seed      uint64
 	Seeds     int               // runs with seeds of their own: Seed, Seed+1, …; 0: 4
 	Trees     model.TreeParams  // of every model; zero: model.TreeParamsFor the rows
+	Steps     int               // of a network's training; 0: train.DefaultPPO's
 	Progress  func(text string) // called by one goroutine at a time; may be nil
 }
 
@@ -121,7 +126,7 @@ func prepare(o Options) (*evaluation, error) {
 		return nil, err
 	}
 	for name, artefact := range o.Artefacts {
-		t, err := model.DecodeTable(artefact.Policy)
+		t, err := tableOf(artefact)
 		if err != nil {
 			return nil, fmt.Errorf("artefact %s: %w", name, err)
 		}
