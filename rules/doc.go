@@ -2,8 +2,8 @@
 // PromQL, its services with their objectives and knobs, its workloads, the
 // guard's limits and the policies that may decide.
 //
-// The file is strict TOML. Top-level keys are mesh, prometheus, interval and
-// settle; the tables are [signals], [[service]] with [[service.objective]],
+// The file is strict TOML. Top-level keys are mesh, prometheus, interval, settle and
+// scrape_interval; the tables are [signals], [[service]] with [[service.objective]],
 // [[service.route]], [service.blocking] and [service.signals], [[workload]],
 // [guard], [[policy]] with [policy.settings], and [reward]. Keys are lower case,
 // durations are written as Prometheus writes them ("5s", "30d"), rates as "2/s".

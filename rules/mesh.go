@@ -15,12 +15,15 @@ type Mesh struct {
 	Prometheus string        // name of the Prometheus source in windvane.toml
 	Interval   time.Duration // one cycle per interval
 	Settle     time.Duration // wait after an action before its effect is judged
-	Signals    Signals
-	Services   []Service // in the order of the file
-	Workloads  []Workload
-	Guard      Guard
-	Policies   []PolicyRef
-	Reward     *Reward // nil unless a published reward is reproduced
+	// ScrapeInterval is how often the signals have new samples: by scrapes, or by
+	// recording rules where those are slower. 0: not declared.
+	ScrapeInterval time.Duration
+	Signals        Signals
+	Services       []Service // in the order of the file
+	Workloads      []Workload
+	Guard          Guard
+	Policies       []PolicyRef
+	Reward         *Reward // nil unless a published reward is reproduced
 
 	doc      *Document
 	warnings Problems

@@ -77,6 +77,7 @@ func (r *reader) root(t *Table) {
 	m.Prometheus = t.Text("prometheus", DefaultPrometheus)
 	m.Interval = t.Duration("interval", DefaultInterval, time.Millisecond)
 	m.Settle = t.Duration("settle", DefaultSettle, 0)
+	m.ScrapeInterval = t.Duration("scrape_interval", 0, time.Millisecond)
 	m.Signals = readSignals(t.Table("signals"))
 	if t.Require("service") {
 		services := t.Tables("service")

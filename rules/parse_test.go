@@ -42,8 +42,8 @@ func TestLoadOfTheDesignsExample(t *testing.T) {
 	if d := cmp.Diff(want, got, plain); d != "" {
 		t.Errorf("mesh (-want +got):\n%s", d)
 	}
-	if w := got.Warnings(); len(w) != 0 {
-		t.Errorf("warnings: %v", w)
+	if w := got.Warnings(); len(w) != 1 || w[0].Key != "guard.total_blocking" {
+		t.Errorf("warnings: %v, want the one of the cap", w)
 	}
 }
 

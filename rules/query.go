@@ -49,19 +49,22 @@ func (q Query) Selectors() []string {
 	return slices.Compact(out)
 }
 
-// lookBack returns the longest range of the expression.
-func (q Query) lookBack() time.Duration {
-	var longest time.Duration
+// ranges returns the longest range of the expression, subqueries included, and the
+// shortest of its range selectors; 0: there is none.
+func (q Query) ranges() (longest, shortest time.Duration) {
 	parser.Inspect(q.parsed, func(node parser.Node, _ []parser.Node) error {
 		switch n := node.(type) {
 		case *parser.MatrixSelector:
 			longest = max(longest, n.Range)
+			if shortest == 0 || n.Range < shortest {
+				shortest = n.Range
+			}
 		case *parser.SubqueryExpr:
 			longest = max(longest, n.Range)
 		}
 		return nil
 	})
-	return longest
+	return longest, shortest
 }
 
 // defaultRole returns the role that goes with a signal's name.

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/prometheus/common/model"
 
@@ -12,19 +14,11 @@ import (
 func (m *Mesh) warn() Problems {
 	var out Problems
 	add := func(key, message, hint string) { out = append(out, m.doc.Problem(key, message, hint)) }
-	if m.Settle >= m.Interval {
-		add("settle", fmt.Sprintf("%v is not shorter than the interval of %v", m.Settle, m.Interval),
-			"an action's effect is then seen one interval late: lower settle or raise interval")
-	}
-	for _, q := range m.Queries() {
-		if back := q.lookBack(); back > m.Interval {
-			add(q.key, fmt.Sprintf("looks back %s, longer than the interval of %s", model.Duration(back), model.Duration(m.Interval)),
-				"it still sees what was before the last action: shorten the range or raise interval")
-		}
-	}
+	m.warnTimes(add)
 	for i, s := range m.Services {
 		m.warnService(s, index("service", i), add)
 	}
+	m.warnCap(add)
 	active := false
 	for _, p := range m.Policies {
 		active = active || p.Role == RoleActive
@@ -35,12 +29,33 @@ func (m *Mesh) warn() Problems {
 	return out
 }
 
+// warnTimes holds the durations of the file against the interval: together they are
+// the delay from an action to its measured outcome.
+func (m *Mesh) warnTimes(add func(key, message, hint string)) {
+	if m.Settle >= m.Interval {
+		add("settle", fmt.Sprintf("%v is not shorter than the interval of %v", m.Settle, m.Interval),
+			"an action's effect is then seen one interval late: lower settle or raise interval")
+	}
+	if m.Interval < m.ScrapeInterval {
+		add("interval", fmt.Sprintf("%s is shorter than the scrape interval of %s", model.Duration(m.Interval), model.Duration(m.ScrapeInterval)),
+			"a cycle without new samples is no interval, so that windvane holds in it: raise interval, or scrape more often")
+	}
+	for _, q := range m.Queries() {
+		longest, shortest := q.ranges()
+		if longest > m.Interval {
+			add(q.key, fmt.Sprintf("looks back %s, longer than the interval of %s", model.Duration(longest), model.Duration(m.Interval)),
+				"it still sees what was before the last action: shorten the range or raise interval")
+		}
+		if shortest > 0 && shortest < 2*m.ScrapeInterval {
+			add(q.key, fmt.Sprintf("looks back %s, less than two scrape intervals of %s", model.Duration(shortest), model.Duration(m.ScrapeInterval)),
+				"functions such as rate() need two samples: lengthen the range, or scrape more often")
+		}
+	}
+}
+
 func (m *Mesh) warnService(s Service, key string, add func(key, message, hint string)) {
 	for j, o := range s.Objectives {
-		if o.Target > .99 {
-			add(join(index(key+".objective", j), "target"), fmt.Sprintf("%v leaves a very small error budget", o.Target),
-				"single intervals cannot be steered that finely; up to 0.99 is realistic")
-		}
+		m.warnTarget(o, index(key+".objective", j), add)
 	}
 	if s.Blocking != nil && s.Blocking.Status == 503 {
 		add(key+".blocking.status", "503 may be retried by callers", "use 429, which is not")
@@ -48,12 +63,65 @@ func (m *Mesh) warnService(s Service, key string, add func(key, message, hint st
 	if s.Blocking != nil && len(s.Routes) == 0 {
 		add(key+".blocking", "the service has no route on which requests could be blocked in Istio", "add a [[service.route]]")
 	}
-	if len(s.Objectives) == 0 {
+	if s.Blocking == nil && s.MinimumCarried > 0 {
+		add(key+".minimum_carried", "limits nothing, because the service is never blocked", "add [service.blocking], or remove it")
+	}
+	switch {
+	case len(s.Objectives) == 0:
 		if _, ok := m.queryFor(s, string(policy.RoleLatency)); !ok {
 			add(key, "has neither an objective nor a signal latency", "nothing will show what an action does to it")
 		}
+	case s.Blocking != nil || len(m.Workloads) > 0:
+	case len(s.Routes) == 0:
+		add(key, "has an objective, but nothing that could be set to keep it", "add a [[service.route]] and [service.blocking]; without, it is watched only")
+	default:
+		add(key, "has an objective, but no [service.blocking]", "load beyond what its routes can carry breaks the objective, and nothing can be done about it")
 	}
 	if _, ok := m.queryFor(s, string(policy.RoleCarried)); !ok {
 		add(key, "has no signal carried", "without it nobody can tell whether blocking took effect")
 	}
+}
+
+// fineTarget is the highest target that single intervals can be steered by.
+const fineTarget = .99
+
+// warnTarget says how few bad intervals an objective allows in its window.
+func (m *Mesh) warnTarget(o Objective, key string, add func(key, message, hint string)) {
+	n := math.Floor(float64(o.Window) / float64(m.Interval))
+	allowed := o.Budget() * n
+	if o.Target <= fineTarget && allowed >= 1 {
+		return
+	}
+	message := fmt.Sprintf("%v allows %s bad intervals of the %.0f in a window of %s", o.Target, few(allowed), n, model.Duration(o.Window))
+	if o.Target > fineTarget {
+		add(key+".target", message, "so small a budget cannot be steered by single intervals; up to 0.99 is realistic")
+		return
+	}
+	add(key+".window", message, "one bad interval overspends it: lengthen the window, or shorten the interval")
+}
+
+// few writes a small number of intervals.
+func few(v float64) string { return strconv.FormatFloat(v, 'g', 2, 64) }
+
+// warnCap says when the cap on total blocking keeps the services from being blocked
+// as far as they may be when all are overloaded. What all refuse together is a mean of
+// what each refuses, so that it is no less than the least maximum.
+func (m *Mesh) warnCap(add func(key, message, hint string)) {
+	least := math.Inf(1)
+	for _, s := range m.Services {
+		if s.Blocking != nil {
+			least = math.Min(least, s.Blocking.Maximum)
+		}
+	}
+	most := m.Guard.TotalBlocking
+	if math.IsInf(least, 1) || most >= least {
+		return
+	}
+	hint := fmt.Sprintf("raise it to %v, or lower blocking.maximum", least)
+	if most == 0 {
+		add("guard.total_blocking", "0 forbids all blocking, so that no overload can be shed", hint)
+		return
+	}
+	add("guard.total_blocking", fmt.Sprintf("%v keeps services that are overloaded together below their blocking.maximum of %v: "+
+		"beyond %s times the load at which the objectives hold, no error budget can be kept", most, least, few(1/(1-most))), hint)
 }

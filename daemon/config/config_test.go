@@ -70,14 +70,15 @@ good/full.toml:30: plugin.mine.command: the program is not verified (add sha256 
 	}
 }
 
-func TestASlowPluginIsWarnedOf(t *testing.T) {
+func TestWhatTakesTooLongIsWarnedOf(t *testing.T) {
 	dir := t.TempDir()
 	shop, err := filepath.Abs("testdata/rules/shop.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "windvane.toml")
-	text := "rules = ['" + shop + "']\nstate_directory = '/s'\n[prometheus.main]\nurl = 'http://h'\n[plugin.planner]\nbuiltin = 'tabular'\ndeadline = '5s'\n"
+	text := "rules = ['" + shop + "']\nstate_directory = '/s'\n[prometheus.main]\nurl = 'http://h'\ntimeout = '5s'\nquery_offset = '10s'\n" +
+		"[plugin.planner]\nbuiltin = 'tabular'\ndeadline = '5s'\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -85,8 +86,19 @@ func TestASlowPluginIsWarnedOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := c.Warnings(); len(w) != 1 || !strings.Contains(w[0].String(), "policy[0].plugin: the plugin may take 5s, no less than the interval of 5s (lower plugin.planner.deadline)") {
-		t.Errorf("warnings: %v", w)
+	want := []string{
+		"windvane.toml:5: prometheus.main.timeout: a cycle of mesh shop may wait 5s for its signals, no less than its interval of 5s (lower it, or remove it: two fifths of the interval are the default)",
+		"windvane.toml:6: prometheus.main.query_offset: mesh shop sees its signals 10s late, no less than its interval of 5s (each interval of delay costs carried load: lower it to what late scrapes need)",
+		"policy[0].plugin: the plugin may take 5s, no less than the interval of 5s (lower plugin.planner.deadline)",
+	}
+	got := c.Warnings()
+	if len(got) != len(want) {
+		t.Fatalf("warnings: %v", got)
+	}
+	for i, w := range got {
+		if !strings.HasSuffix(w.String(), want[i]) {
+			t.Errorf("got %q, want %q", w, want[i])
+		}
 	}
 }
 

@@ -51,12 +51,29 @@ func (l *loader) warn() {
 		}
 	}
 	for _, m := range l.config.Meshes {
+		l.warnTimes(m)
 		for i, ref := range m.Policies {
 			if p, ok := l.config.Plugin(ref.Plugin); ok && p.Deadline >= m.Interval {
 				l.config.warnings = append(l.config.warnings, m.Problem(at("policy", i)+".plugin",
 					fmt.Sprintf("the plugin may take %v, no less than the interval of %v", p.Deadline, m.Interval), "lower plugin."+p.Name+".deadline"))
 			}
 		}
+	}
+}
+
+// warnTimes holds what a mesh's Prometheus source may take against the interval.
+func (l *loader) warnTimes(m *rules.Mesh) {
+	p, _ := l.config.Source(m.Prometheus)
+	add := func(key, message, hint string) {
+		l.config.warnings = append(l.config.warnings, l.doc.Problem("prometheus."+p.Name+"."+key, message, hint))
+	}
+	if p.Timeout >= m.Interval {
+		add("timeout", fmt.Sprintf("a cycle of mesh %s may wait %v for its signals, no less than its interval of %v", m.Name, p.Timeout, m.Interval),
+			"lower it, or remove it: two fifths of the interval are the default")
+	}
+	if p.QueryOffset >= m.Interval {
+		add("query_offset", fmt.Sprintf("mesh %s sees its signals %v late, no less than its interval of %v", m.Name, p.QueryOffset, m.Interval),
+			"each interval of delay costs carried load: lower it to what late scrapes need")
 	}
 }
 
