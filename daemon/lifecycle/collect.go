@@ -10,9 +10,6 @@ import (
 	"github.com/windvane/windvane/sim/dataset"
 )
 
-// inForce is more than rounding to whole percents can move a weight.
-const inForce = .01 - 1e-9
-
 // Collect makes a dataset of the intervals that a mesh's journal holds: what was in
 // force, and what was measured at the end. An interval whose settings are not known,
 // or were changed by somebody else meanwhile, is left out; a value that was not
@@ -68,7 +65,7 @@ func rowOf(ids []policy.KnobID, services []policy.Service, i journal.Intent, o j
 	if i.Act {
 		held = i.Guarded
 	}
-	if o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, inForce) {
+	if o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, policy.Rounding) {
 		return dataset.Row{}, false
 	}
 	var row dataset.Row

@@ -9,10 +9,6 @@ import (
 	"github.com/windvane/windvane/rules/margin"
 )
 
-// convergedTolerance is more than rounding to whole percents can move a weight, and
-// less than a change by one percent and another rounding.
-const convergedTolerance = .01 - 1e-9
-
 // verify closes the intent of the cycle before: what is in force now, and what the
 // interval in between measured. It moves the control state.
 func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *Report) *journal.Outcome {
@@ -47,14 +43,14 @@ func (l *Loop) counts(live policy.Action) bool {
 	return i != nil && l.own && live != nil &&
 		i.PolicyRole == journal.RoleActive && i.Authority == "act" && i.Hold == "" && len(i.Edits) == 0 &&
 		i.Decision != nil && len(i.Decision.Expected) > 0 &&
-		live.Equal(i.Guarded, convergedTolerance)
+		live.Equal(i.Guarded, policy.Rounding)
 }
 
 // residuals says whether what was measured since the open intent is of the settings in
 // force: if they are others than were in force then, the measurement says nothing of
 // the prediction for them. Without an intent, nothing is known to have changed.
 func (l *Loop) residuals(live policy.Action) margin.Residuals {
-	if i := l.open; i != nil && live != nil && !live.Equal(i.Guarded, convergedTolerance) && (i.Act || !live.Equal(i.Live, convergedTolerance)) {
+	if i := l.open; i != nil && live != nil && !live.Equal(i.Guarded, policy.Rounding) && (i.Act || !live.Equal(i.Live, policy.Rounding)) {
 		return margin.Unsteady
 	}
 	return margin.Pending
@@ -70,11 +66,11 @@ func (l *Loop) result(live policy.Action) string {
 		return journal.ResultFailed
 	case live == nil:
 		return journal.ResultUnknown
-	case live.Equal(i.Guarded, convergedTolerance):
+	case live.Equal(i.Guarded, policy.Rounding):
 		return journal.ResultConverged // also when the answer to the write was lost
 	case l.applied != nil:
 		return journal.ResultFailed
-	case !l.own && live.Equal(i.Live, convergedTolerance):
+	case !l.own && live.Equal(i.Live, policy.Rounding):
 		return journal.ResultNotApplied // the daemon ended before it wrote
 	case !l.own:
 		return journal.ResultUnknown

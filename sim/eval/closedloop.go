@@ -191,7 +191,7 @@ func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (
 }
 
 func (l *loop) apply(action policy.Action, own, flagged bool) error {
-	action = quantise(action)
+	action = policy.Quantise(action)
 	l.changes = policy.Diff(l.live, action, 1e-9)
 	l.live, l.own, l.flagged = action, own, flagged
 	if len(l.changes) == 0 {

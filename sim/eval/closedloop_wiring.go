@@ -2,7 +2,6 @@ package eval
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -93,7 +92,7 @@ func (w wiring) action(s emulator.Settings) policy.Action {
 		}
 		a = append(a, policy.Setting{KnobID: w.ids[i], Value: v})
 	}
-	return quantise(a)
+	return policy.Quantise(a)
 }
 
 // queries returns the queries that answer for a service: its own, and the mesh's
@@ -114,53 +113,6 @@ func (w wiring) queries(m *rules.Mesh, service string) []rules.Query {
 	return out
 }
 
-// quantise returns what an action reads as once it is applied: weights in whole
-// percents that sum to 100, by largest remainder, and blocking in Istio's steps.
-func quantise(a policy.Action) policy.Action {
-	out := a.Clone()
-	for i := 0; i < len(out); {
-		j := i + 1
-		switch out[i].Kind {
-		case policy.Weight:
-			for j < len(out) && out[j].Kind == policy.Weight && out[j].Target == out[i].Target {
-				j++
-			}
-			wholePercents(out[i:j])
-		case policy.Blocking:
-			const steps = 1e6 // a fault's percentage has four decimals
-			out[i].Value = math.Round(out[i].Value*steps) / steps
-		case policy.Replicas:
-		}
-		i = j
-	}
-	return out
-}
-
-// wholePercents rounds the weights of one target; of equal remainders the first is raised.
-func wholePercents(weights policy.Action) {
-	order, rest := make([]int, len(weights)), 100
-	remainder := make([]float64, len(weights))
-	for i, w := range weights {
-		whole := math.Floor(100 * w.Value)
-		order[i], remainder[i] = i, 100*w.Value-whole
-		rest -= int(whole)
-		weights[i].Value = whole / 100
-	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case remainder[i] > remainder[j]:
-			return -1
-		case remainder[i] < remainder[j]:
-			return 1
-		}
-		return 0
-	})
-	for k := range max(0, min(rest, len(order))) {
-		w := &weights[order[k]].Value
-		*w = math.Round(*w*100+1) / 100
-	}
-}
-
 // Settings returns what an action of a mesh sets in an emulator, for a run in which
 // it is in force from the start.
 func Settings(g emulator.Graph, m *rules.Mesh, a policy.Action) (emulator.Settings, error) {
@@ -176,5 +128,5 @@ func Settings(g emulator.Graph, m *rules.Mesh, a policy.Action) (emulator.Settin
 	for _, n := range g.Nodes {
 		base.Replicas = append(base.Replicas, n.Replicas)
 	}
-	return w.settings(base, quantise(a)), nil
+	return w.settings(base, policy.Quantise(a)), nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/emulator"
 )
 
@@ -51,7 +52,7 @@ func virtualServiceSpec(mesh string, g emulator.Graph, s emulator.Settings) map[
 	routes := []any{}
 	for i, service := range g.Services {
 		destinations := []any{}
-		for j, percent := range percents(s.Weights[i]) {
+		for j, percent := range policy.Percents(s.Weights[i]) {
 			destinations = append(destinations, map[string]any{
 				"destination": map[string]any{"host": service.Name, "subset": service.Destinations[j].Name},
 				"weight":      percent,
@@ -64,35 +65,11 @@ func virtualServiceSpec(mesh string, g emulator.Graph, s emulator.Settings) map[
 			"timeout": fmt.Sprintf("%gs", service.TimeoutSeconds),
 		}
 		if b := s.Blocking[i]; b > 0 {
-			route["fault"] = map[string]any{"abort": map[string]any{"percentage": map[string]any{"value": math.Round(b*1e6) / 1e4}, "httpStatus": blockStatus}}
+			route["fault"] = map[string]any{"abort": map[string]any{"percentage": map[string]any{"value": math.Round(b*policy.BlockingSteps) / (policy.BlockingSteps / 100)}, "httpStatus": blockStatus}}
 		}
 		routes = append(routes, route)
 	}
 	return map[string]any{"hosts": []any{mesh}, "http": routes}
-}
-
-// percents rounds shares to whole percents that sum to 100, by largest remainder.
-func percents(shares []float64) []int {
-	out, order, left := make([]int, len(shares)), make([]int, len(shares)), 100
-	for i, s := range shares {
-		out[i] = int(math.Floor(100*s + 1e-9))
-		left -= out[i]
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		ra, rb := 100*shares[a]-float64(out[a]), 100*shares[b]-float64(out[b])
-		switch {
-		case ra > rb:
-			return -1
-		case ra < rb:
-			return 1
-		}
-		return 0
-	})
-	for i := range min(max(left, 0), len(order)) {
-		out[order[i]]++
-	}
-	return out
 }
 
 func deploymentSpec(name string, replicas int) map[string]any {

@@ -18,7 +18,7 @@ var ErrConflict = errors.New("others keep changing it; nothing was written in th
 // retries is how often a conflict is answered by reading and trying again.
 const retries = 3
 
-// Apply makes the settings those of want, as Quantise rounds them. A target that want
+// Apply makes the settings those of want, as policy.Quantise rounds them. A target that want
 // has no setting of stays as it is; a knob that is not the actuator's, a value out of
 // range, or only some weights of a target are an error before anything is written.
 // Where nothing differs, nothing is sent.
@@ -29,7 +29,7 @@ func (a *Actuator) Apply(ctx context.Context, want policy.Action) error {
 	if err := a.check(want); err != nil {
 		return fmt.Errorf("istio: %w; nothing was written", err)
 	}
-	want = Quantise(want)
+	want = policy.Quantise(want)
 	return kubeapi.Each(len(a.objects), func(i int) error { return a.apply(ctx, a.objects[i], want) })
 }
 

@@ -139,7 +139,7 @@ func (f found) setAbort(b *builder, r route, want policy.Action, hadAbort bool) 
 	if !ok || r.status == 0 {
 		return
 	}
-	percent := math.Round(share*blockingSteps) / (blockingSteps / 100)
+	percent := math.Round(share*policy.BlockingSteps) / (policy.BlockingSteps / 100)
 	same := math.Abs(f.abort.percent()-percent) <= 100*blockingTolerance
 	switch {
 	case percent == 0 && !hadAbort:

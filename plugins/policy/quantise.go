@@ -1,32 +1,29 @@
-package istio
+package policy
 
 import (
 	"cmp"
 	"math"
 	"slices"
-
-	"github.com/windvane/windvane/plugins/policy"
 )
 
-// Tolerance is how far a weight may be from the commanded one by rounding to whole
-// percents: less than 0.01, and no more than 0.005 where there are two destinations.
-// Quantise tells the exact value.
-const Tolerance = 0.01
+// Rounding is more than Quantise moves a weight, and less than a whole percent: a
+// setting that is nearer to the commanded one is it, one that is further was changed.
+const Rounding = .01 - 1e-9
 
-// blockingSteps is Istio's resolution of a fault's percentage: 0.0001 %.
-const blockingSteps = 1e6
+// BlockingSteps is, for a share, Istio's resolution of a fault's percentage: 0.0001 %.
+const BlockingSteps = 1e6
 
 // Quantise returns what an action reads as once it is applied: weights in whole
 // percents by largest remainder, summing to 1 for each target, and blocking in steps of
 // 1e-6. It is idempotent, and leaves other knobs alone.
-func Quantise(want policy.Action) policy.Action {
+func Quantise(want Action) Action {
 	out := want.Clone()
 	out.Sort()
 	for i := 0; i < len(out); {
 		j := i + 1
 		switch out[i].Kind {
-		case policy.Weight:
-			for j < len(out) && out[j].Kind == policy.Weight && out[j].Target == out[i].Target {
+		case Weight:
+			for j < len(out) && out[j].Kind == Weight && out[j].Target == out[i].Target {
 				j++
 			}
 			weights := make([]float64, 0, j-i)
@@ -36,9 +33,9 @@ func Quantise(want policy.Action) policy.Action {
 			for k, p := range Percents(weights) {
 				out[i+k].Value = float64(p) / 100
 			}
-		case policy.Blocking:
-			out[i].Value = math.Round(out[i].Value*blockingSteps) / blockingSteps
-		default:
+		case Blocking:
+			out[i].Value = math.Round(out[i].Value*BlockingSteps) / BlockingSteps
+		case Replicas:
 		}
 		i = j
 	}
@@ -46,7 +43,9 @@ func Quantise(want policy.Action) policy.Action {
 }
 
 // Percents rounds weights that sum to 1 to whole percents that sum to exactly 100, by
-// largest remainder. Of equal remainders the first gets the percent.
+// largest remainder. Of equal remainders the first gets the percent. A weight that is
+// one stays it, though 100 times it may be just below the whole number: its remainder
+// is then the largest there is.
 func Percents(weights []float64) []int {
 	out := make([]int, len(weights))
 	order := make([]int, len(weights))
