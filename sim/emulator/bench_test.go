@@ -42,8 +42,17 @@ func BenchmarkCollect(b *testing.B) {
 }
 
 func TestAdvanceAllocatesNothing(t *testing.T) {
-	e := start(t, emulator.Options{Graph: shop(), Seed: 1})
-	e.Advance(1000)
+	g := shop()
+	store := emulator.Visit{Node: "store", Work: .5}
+	for i := range g.Services {
+		s := &g.Services[i]
+		s.Destinations[0].Path = []emulator.Visit{s.Destinations[0].Path[0], {Fork: []emulator.Visit{store, store}}}
+		s.Retries = emulator.Retries{Attempts: 2, BackoffSeconds: .1, Refused: true, TimedOut: true}
+	}
+	g.Nodes[0].Pauses = emulator.Pauses{EverySeconds: 3, MeanSeconds: .1}
+	g.Nodes[1].Bursts = emulator.Bursts{EverySeconds: 3, MeanSeconds: 3, Factor: .5}
+	e := start(t, emulator.Options{Graph: g, Seed: 1, Initial: emulator.Settings{Blocking: []float64{.2, .2}}})
+	e.Advance(3000)
 	if n := testing.AllocsPerRun(50, func() { e.Advance(e.Now() + 10) }); n > 0 {
 		t.Errorf("%v allocations in 10 s of a warm emulator, want none", n)
 	}

@@ -5,9 +5,11 @@
 // It is not derived from any model that windvane fits, so that a controller that
 // does well here has not been flattered. Each node has one first-come
 // first-served queue and a number of servers; requests arrive open loop as a
-// non-homogeneous Poisson process; a request that takes longer than its
-// service's timeout is answered 504 at that moment and leaves the queue, so
-// overload does not pile up for ever.
+// non-homogeneous Poisson process and visit nodes one after another, or several at the
+// same time; a request that takes longer than its service's timeout is answered 504 at
+// that moment and leaves the queue, so overload does not pile up for ever. Nodes lose
+// servers by faults and bursts, and stall in pauses; callers may send a failed request
+// again.
 //
 // Everything random is a function of the seed, the service and the number of the
 // request (counter-based), never of what happened before: the n-th request has

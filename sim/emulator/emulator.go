@@ -17,16 +17,21 @@ type Options struct {
 	Initial       Settings // in force at time 0; nil slices: equal weights, no blocking, the graph's replicas
 }
 
-// Totals counts the requests of a service over a period. Offered and Blocked
-// count at arrival, the others when the answer is given.
+// Totals counts the requests of a service over a period. Offered, Retries and Blocked
+// count at arrival, the others when the answer is given. What is Offered is Blocked,
+// Answered, or InFlight; without its Retries, it is Carried, GivenUp, InFlight, or
+// Waiting.
 type Totals struct {
 	Offered  int // arrived, whatever became of it
+	Retries  int // of them, those sent after one that failed
 	Blocked  int // refused at once, 429
 	Answered int // admitted and answered: Carried + TimedOut
 	Carried  int // answered 200
 	TimedOut int // answered 504
+	GivenUp  int // refused or timed out, and not sent again
 	Slow     int // answered later than the service's bound
 	InFlight int // admitted and not answered at the end of the period
+	Waiting  int // failed, and to be sent again after the end of the period
 
 	LatencySeconds float64 // sum over Answered
 }
@@ -58,11 +63,18 @@ type node struct {
 	work        sampler
 
 	queueHead, queueTail int32 // first come, first served; -1: empty
+
+	pauses, bursts spells
+	stalled        float64 // seconds of all pauses so far, those of the present one included
+	until          float64 // end of the last pause
 }
 
+// visit is a stop of a path; one with a fork has no node.
 type visit struct {
 	node int32
+	draw uint64 // purpose of its work
 	work float64
+	fork []visit
 }
 
 type service struct {
@@ -71,6 +83,7 @@ type service struct {
 	maxRate float64
 	timeout float64
 	bound   float64
+	retries Retries
 
 	cumulative []float64 // weights, summed up
 	blocking   float64
@@ -85,18 +98,25 @@ type service struct {
 	totals Totals
 }
 
-// request is an admitted request. The links make two lists: of its node's queue
-// and of its service's unanswered requests.
+// request is an admitted request, one branch of a request's fork, or a request that
+// will be sent again. The links make three lists: of its node's queue, of its
+// service's unanswered requests, and of its branches.
 type request struct {
 	key          uint64
 	arrival      float64
+	stalled      float64 // its node's, as far as the end of its work takes it into account
 	service      int32
 	destination  int32
 	visit        int32 // position in the path
-	queued       bool  // waits; otherwise it is being served
+	attempt      int32 // 0: the first
+	queued       bool  // waits; otherwise it is being served, or its branches are
 	answered     bool  // timed out in service: it only finishes its work
 	prev, next   int32 // in the queue
 	older, newer int32 // unanswered
+
+	parent, branch int32 // whose branch it is, and which; parent -1: none
+	open           int32 // branches that are not over
+	first, sibling int32 // branches; -1: none, no more
 }
 
 // New builds an emulator at time 0. The error lists all that is wrong with the options.
@@ -114,7 +134,7 @@ func New(o Options) (*Emulator, error) {
 		o.SettleSeconds = DefaultSettleSeconds
 	}
 	e := &Emulator{graph: o.Graph, settle: o.SettleSeconds, metrics: newMetrics(o.Graph)}
-	e.buildNodes()
+	e.buildNodes(o.Seed)
 	e.buildServices(o.Seed)
 	e.enforce(o.Initial)
 	for i := range e.services {
@@ -123,12 +143,15 @@ func New(o Options) (*Emulator, error) {
 	return e, nil
 }
 
-func (e *Emulator) buildNodes() {
-	for _, n := range e.graph.Nodes {
+func (e *Emulator) buildNodes(seed uint64) {
+	for i, n := range e.graph.Nodes {
 		e.nodes = append(e.nodes, node{
 			name: n.Name, concurrency: n.Concurrency, replicas: n.Replicas, work: newSampler(n.Work),
 			queueHead: -1, queueTail: -1,
+			pauses: spells{key: nodeKey(seed, i, purposePause), every: n.Pauses.EverySeconds, mean: n.Pauses.MeanSeconds, factor: 1},
+			bursts: spells{key: nodeKey(seed, i, purposeBurst), every: n.Bursts.EverySeconds, mean: n.Bursts.MeanSeconds, factor: n.Bursts.Factor},
 		})
+		e.interrupt(i)
 	}
 	for i := range e.nodes {
 		e.resize(i)
@@ -146,19 +169,32 @@ func (e *Emulator) buildServices(seed uint64) {
 	for i, s := range e.graph.Services {
 		n := len(s.Destinations)
 		service := service{
-			key: serviceKey(seed, i), load: s.Load, maxRate: s.Load.Max(), timeout: s.TimeoutSeconds, bound: s.BoundSeconds,
+			key: serviceKey(seed, i), load: s.Load, maxRate: s.Load.Max(), timeout: s.TimeoutSeconds, bound: s.BoundSeconds, retries: s.Retries,
 			cumulative: make([]float64, n), oldest: -1, newest: -1,
 		}
 		paths := make([][]visit, n)
 		for j, d := range s.Destinations {
 			service.cumulative[j] = float64(j+1) / float64(n)
-			for _, v := range d.Path {
-				paths[j] = append(paths[j], visit{node: int32(e.nodeIndex(v.Node)), work: v.Work})
-			}
+			paths[j], _ = e.buildVisits(d.Path, purposeWork)
 		}
 		e.services = append(e.services, service)
 		e.visits = append(e.visits, paths)
 	}
+}
+
+// buildVisits numbers the draws of work along a path, so that a request meets the same
+// luck on any route.
+func (e *Emulator) buildVisits(path []Visit, draw uint64) ([]visit, uint64) {
+	out := make([]visit, len(path))
+	for i, v := range path {
+		if len(v.Fork) > 0 {
+			out[i].fork, draw = e.buildVisits(v.Fork, draw)
+			continue
+		}
+		out[i] = visit{node: int32(e.nodeIndex(v.Node)), draw: draw, work: v.Work}
+		draw++
+	}
+	return out, draw
 }
 
 func (e *Emulator) nodeIndex(name string) int {
@@ -180,10 +216,16 @@ func (e *Emulator) Advance(to float64) {
 			e.settled(i)
 		case kindFault:
 			e.resize(i)
+		case kindBurst:
+			e.burst(i)
+		case kindPause:
+			e.pause(i)
 		case kindFinish:
 			e.finish(int32(i))
 		case kindTimeout:
 			e.expire(i)
+		case kindRetry:
+			e.retry(int32(i))
 		case kindArrival:
 			e.arrive(i)
 		}
@@ -199,7 +241,7 @@ func (e *Emulator) Take() []Totals {
 	for i := range e.services {
 		s := &e.services[i]
 		out[i] = s.totals
-		s.totals = Totals{InFlight: s.totals.InFlight}
+		s.totals = Totals{InFlight: s.totals.InFlight, Waiting: s.totals.Waiting}
 	}
 	return out
 }

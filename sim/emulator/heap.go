@@ -6,8 +6,11 @@ package emulator
 const (
 	kindSettings uint64 = iota // index: in pending
 	kindFault                  // index: the node
+	kindBurst                  // index: the node
+	kindPause                  // index: the node
 	kindFinish                 // index: the request
 	kindTimeout                // index: the service
+	kindRetry                  // index: the request
 	kindArrival                // index: the service
 )
 

@@ -94,7 +94,7 @@ func shop() emulator.Graph {
 }
 
 // randomGraph draws a small mesh with everything in it: shared and repeated nodes,
-// all shapes, overload, timeouts, faults.
+// forks, all shapes, overload, timeouts, faults, pauses, bursts, retries.
 func randomGraph(r *rand.Rand) emulator.Graph {
 	shapes := []emulator.Dist{
 		exponential(.02), {Shape: emulator.Deterministic, MeanSeconds: .02}, {Shape: emulator.Lognormal, MeanSeconds: .02, CV: 2},
@@ -104,16 +104,34 @@ func randomGraph(r *rand.Rand) emulator.Graph {
 		g.Nodes = append(g.Nodes, emulator.Node{
 			Name: string(rune('a' + i)), Concurrency: 1 + r.IntN(3), Replicas: r.IntN(3), Work: shapes[r.IntN(len(shapes))],
 		})
+		if n := &g.Nodes[i]; r.IntN(2) == 0 {
+			n.Pauses = emulator.Pauses{EverySeconds: .1 + 5*r.Float64(), MeanSeconds: r.Float64() + .01}
+			n.Bursts = emulator.Bursts{EverySeconds: .1 + 5*r.Float64(), MeanSeconds: r.Float64() + .01, Factor: 2 * r.Float64()}
+		}
 		g.Faults = append(g.Faults, emulator.Fault{Node: string(rune('a' + i)), From: 10 * r.Float64(), To: 10 + 10*r.Float64(), Factor: 2 * r.Float64()})
 	}
 	for i := range 1 + r.IntN(4) {
 		s := emulator.Service{
 			Name: string(rune('p' + i)), Load: load.Constant(200 * r.Float64()), TimeoutSeconds: .05 + r.Float64(), BoundSeconds: .1,
 		}
+		if r.IntN(2) == 0 {
+			s.Retries = emulator.Retries{Attempts: 1 + r.IntN(3), BackoffSeconds: .01 + r.Float64(), Refused: r.IntN(2) == 0, TimedOut: true}
+		}
+		visit := func() emulator.Visit {
+			return emulator.Visit{Node: g.Nodes[r.IntN(len(g.Nodes))].Name, Work: .1 + r.Float64()}
+		}
 		for j := range 1 + r.IntN(3) {
 			d := emulator.Destination{Name: string(rune('1' + j))}
 			for range 1 + r.IntN(4) {
-				d.Path = append(d.Path, emulator.Visit{Node: g.Nodes[r.IntN(len(g.Nodes))].Name, Work: .1 + r.Float64()})
+				if r.IntN(3) > 0 {
+					d.Path = append(d.Path, visit())
+					continue
+				}
+				var fork emulator.Visit
+				for range 1 + r.IntN(4) {
+					fork.Fork = append(fork.Fork, visit())
+				}
+				d.Path = append(d.Path, fork)
 			}
 			s.Destinations = append(s.Destinations, d)
 		}

@@ -149,6 +149,9 @@ func (e *Emulator) resize(i int) {
 			factor *= f.Factor
 		}
 	}
+	if n.bursts.on {
+		factor *= n.bursts.factor
+	}
 	servers := math.Round(float64(n.concurrency) * float64(n.replicas) * factor)
 	if n.replicas > 0 {
 		servers = max(servers, 1)
