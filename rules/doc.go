@@ -4,8 +4,8 @@
 //
 // The file is strict TOML. Top-level keys are mesh, prometheus, interval, settle and
 // scrape_interval; the tables are [signals], [[service]] with [[service.objective]],
-// [[service.route]], [service.blocking] and [service.signals], [[workload]],
-// [guard], [[policy]] with [policy.settings], and [reward]. Keys are lower case,
+// [[service.route]], [service.blocking] and [service.signals], [[budget]], which several
+// objectives share, [[workload]], [guard], [[policy]] with [policy.settings], and [reward]. Keys are lower case,
 // durations are written as Prometheus writes them ("5s", "30d"), rates as "2/s".
 // Everything that is wrong is reported at once, as Problems with file, line, key
 // and a hint; PromQL is parsed here, without a network.

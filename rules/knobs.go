@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -53,6 +52,5 @@ func (m *Mesh) PolicyServices() []policy.Service {
 	return out
 }
 
-// Budget returns the error budget, 1 - Target, without the noise of the
-// subtraction in binary: a target of 0.95 has a budget of 0.05.
-func (o Objective) Budget() float64 { return math.Round((1-o.Target)*1e12) / 1e12 }
+// Budget returns the error budget, 1 - Target.
+func (o Objective) Budget() float64 { return errorBudget(o.Target) }

@@ -20,6 +20,7 @@ type Mesh struct {
 	ScrapeInterval time.Duration
 	Signals        Signals
 	Services       []Service // in the order of the file
+	Budgets        []SharedBudget
 	Workloads      []Workload
 	Guard          Guard
 	Policies       []PolicyRef
@@ -54,7 +55,17 @@ type Objective struct {
 	Bound  float64 // seconds; latency only
 	Bad    string  // PromQL; empty unless the objective is written as bad and total
 	Total  string  // PromQL; with Bad
-	Target float64 // share of intervals (latency) or of requests (ratio) that is good, in (0,1)
+	Target float64 // share of intervals (latency) or of requests (ratio) that is good, in (0,1); with Shared, what follows from its part
+	Window time.Duration
+	Shared string  // name of the budget that it has a part of; empty: its own
+	Weight float64 // of its part; with Shared only
+}
+
+// SharedBudget is one error budget for several objectives: all of them hold in a share
+// Target of intervals. Each gets the part of the budget that its weight asks for.
+type SharedBudget struct {
+	Name   string
+	Target float64 // in (0,1)
 	Window time.Duration
 }
 

@@ -88,6 +88,9 @@ func (r *reader) root(t *Table) {
 			t.Invalid("service", "is empty", "declare at least one [[service]]")
 		}
 	}
+	for _, b := range t.Tables("budget") {
+		m.Budgets = append(m.Budgets, r.sharedBudget(b))
+	}
 	for _, w := range t.Tables("workload") {
 		m.Workloads = append(m.Workloads, readWorkload(w))
 	}

@@ -25,6 +25,7 @@ func (r *reader) checkReferences() {
 		}
 	}
 	r.assignRoles()
+	r.shareBudgets()
 	r.checkWorkloads()
 	r.checkPolicies()
 	r.checkReward()

@@ -40,15 +40,13 @@ func (r *reader) service(t *Table) Service {
 }
 
 func (r *reader) objective(t *Table) Objective {
-	o := Objective{
-		Kind:   policy.RatioObjective,
-		Target: .5,
-		Window: t.Duration("window", DefaultWindow, r.mesh.Interval),
-	}
-	if t.Require("target") {
-		o.Target = t.Number("target", .5, 0, 1)
-		if o.Target == 0 || o.Target == 1 {
-			t.Invalid("target", fmt.Sprintf("%v leaves no error budget to steer by", o.Target), "write a share between 0 and 1, such as 0.95")
+	o := Objective{Kind: policy.RatioObjective, Target: .5, Window: DefaultWindow}
+	if t.Has("budget") {
+		r.part(t, &o)
+	} else {
+		o.Target, o.Window = r.target(t)
+		if t.Has("weight") {
+			t.Invalid("weight", "goes with budget only", "it says what part of a [[budget]] this objective gets")
 		}
 	}
 	if t.Has("bad") || t.Has("total") {
@@ -71,6 +69,39 @@ func (r *reader) objective(t *Table) Objective {
 		o.Bound = t.Duration("bound", 0, time.Millisecond).Seconds()
 	}
 	return o
+}
+
+// target reads what a budget of its own, or a shared one, is made of.
+func (r *reader) target(t *Table) (target float64, window time.Duration) {
+	target, window = .5, t.Duration("window", DefaultWindow, r.mesh.Interval)
+	if !t.Require("target") {
+		return target, window
+	}
+	target = t.Number("target", .5, 0, 1)
+	if target == 0 || target == 1 {
+		t.Invalid("target", fmt.Sprintf("%v leaves no error budget to steer by", target), "write a share between 0 and 1, such as 0.95")
+	}
+	return target, window
+}
+
+// part reads an objective's part of a shared budget.
+func (r *reader) part(t *Table, o *Objective) {
+	o.Shared, o.Weight = nameOf(t, "budget"), t.Number("weight", 1, 0, math.Inf(1))
+	if o.Weight == 0 {
+		t.Invalid("weight", "0 leaves no error budget to steer by", "write a number above 0")
+	}
+	for _, key := range []string{"target", "window"} {
+		if t.Has(key) {
+			t.Invalid(key, "does not go with budget", "the [[budget]] has it")
+		}
+	}
+}
+
+func (r *reader) sharedBudget(t *Table) SharedBudget {
+	t.Require("name")
+	b := SharedBudget{Name: nameOf(t, "name")}
+	b.Target, b.Window = r.target(t)
+	return b
 }
 
 // nameRatios names the signals of the objectives that have no signal of the file.

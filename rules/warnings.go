@@ -18,6 +18,11 @@ func (m *Mesh) warn() Problems {
 	for i, s := range m.Services {
 		m.warnService(s, index("service", i), add)
 	}
+	for i, b := range m.Budgets {
+		if !m.shares(b.Name) {
+			add(index("budget", i), fmt.Sprintf("nothing shares the budget %q", b.Name), fmt.Sprintf("write budget = %q in the objectives that do, in place of their targets", b.Name))
+		}
+	}
 	m.warnCap(add)
 	active := false
 	for _, p := range m.Policies {
@@ -93,6 +98,12 @@ func (m *Mesh) warnTarget(o Objective, key string, add func(key, message, hint s
 		return
 	}
 	message := fmt.Sprintf("%v allows %s bad intervals of the %.0f in a window of %s", o.Target, few(allowed), n, model.Duration(o.Window))
+	if o.Shared != "" {
+		add(key+".budget", fmt.Sprintf("its part of budget %q is a target of %s: it allows %s bad intervals of the %.0f in a window of %s",
+			o.Shared, strconv.FormatFloat(o.Target, 'g', 5, 64), few(allowed), n, model.Duration(o.Window)),
+			"lower the budget's target, lengthen its window, or let fewer objectives share it")
+		return
+	}
 	if o.Target > fineTarget {
 		add(key+".target", message, "so small a budget cannot be steered by single intervals; up to 0.99 is realistic")
 		return
