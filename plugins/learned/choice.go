@@ -4,97 +4,43 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/windvane/windvane/plugins/planning"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
-	"github.com/windvane/windvane/rules/margin"
-	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/nn"
 )
 
-// hysteresis keeps the live action unless the gain exceeds this share of the value of all offered load.
-const hysteresis = .01
-
-// tiny absorbs rounding where values and settings are compared.
-const tiny = 1e-9
-
-// onGrid is how near the live settings have to be to an action of the grid for its
-// prediction to be theirs: weights are applied in whole percents.
-const onGrid = .011
-
-// choice is one decision in the making. Slices are by service unless they say otherwise.
+// choice is one decision in the making.
 type choice struct {
-	policy    *Policy
-	o         policy.Observation
-	offered   []float64
-	worth     []float64 // value of all of the offered load
-	all       float64   // their sum
-	nearest   int       // the action of the grid nearest to the live one
-	live      []float64 // predicted for it
-	latency   []float64 // predicted for the action looked at last
-	limit     []float64 // that a prediction may reach
+	*planning.Case
+	artefact  *Artefact
+	limit     []float64 // by service: that a prediction may reach, seconds
+	one       []float64 // a prediction of one second for one service
 	x         []float32
 	buffers   *nn.Buffers
 	proposals proposals
-	corners   []model.Corner
-	inside    bool // the offered load lies within the data
-	judge     margin.Judge
 }
 
-// admit reports whether a category of an axis keeps to the steps that the guard allows,
-// and, beyond the data, blocks no service less than it is blocked now.
+// admit reports whether a category of an axis is one cycle away from the live settings.
 func (c *choice) admit(axis, category int) bool {
-	a := &c.policy.axes[axis]
-	step := c.o.Limits.MaxStep + tiny
+	a := &c.Axes[axis]
 	for i, v := range a.Values[category] {
-		live := c.o.Live[a.First+i].Value
-		switch c.o.Knobs[a.First+i].Kind {
-		case policy.Weight:
-			if math.Abs(v-live) > step {
-				return false
-			}
-		case policy.Blocking:
-			if live-v > step || !c.inside && live-v > tiny {
-				return false
-			}
-		case policy.Replicas: // any number within the range
+		if !c.Moves(a.First+i, c.O.Live[a.First+i].Value, v) {
+			return false
 		}
 	}
 	return true
-}
-
-// value is the worth of the nominal carried load of an action, less its costs.
-func (c *choice) value(a policy.Action) float64 {
-	v := 0.0
-	for i := range c.o.Knobs {
-		if cost := c.o.Knobs[i].Cost; cost != 0 {
-			v -= cost * a[i].Value
-		}
-	}
-	for s, w := range c.worth {
-		if i := c.policy.blocking[s]; i >= 0 {
-			w *= 1 - a[i].Value
-		}
-		v += w
-	}
-	return v
-}
-
-// weigh is what the objectives cost an action of the grid (nothing or everything), and
-// its largest ratio of a prediction under its margin to its bound.
-func (c *choice) weigh(action int) (cost, excess float64) {
-	c.policy.artefact.Table.Predict(c.latency, c.corners, action)
-	return c.judge.Weigh(c.latency, c.policy.grid[action])
 }
 
 // best asks the network, and takes the proposal that is worth most among those that
 // keep every objective and that the guard would not edit. Of equal ones it takes the one
 // furthest from the bounds.
 func (c *choice) best() (policy.Decision, error) {
-	logits := c.policy.artefact.Net.Forward(c.buffers, c.x)
+	logits := c.artefact.Net.Forward(c.buffers, c.x)
 	if axis := c.proposals.find(logits, c.admit); axis >= 0 {
-		k := c.o.Knobs[c.policy.axes[axis].First]
+		k := c.O.Knobs[c.Axes[axis].First]
 		return policy.Decision{}, fmt.Errorf("learned: no level of %s is within one step of %.3g of its live value; raise max_step or its levels",
-			k.KnobID, c.o.Limits.MaxStep)
+			k.KnobID, c.O.Limits.MaxStep)
 	}
 	best, score, least := -1, math.Inf(-1), 0.0
 	for _, p := range c.proposals.best {
@@ -104,29 +50,26 @@ func (c *choice) best() (policy.Decision, error) {
 		best, score, least = c.protect()
 	}
 	if best < 0 {
-		return c.infeasible(), nil
+		return c.Infeasible("no admissible proposal"), nil
 	}
 	best, score = c.polish(best, score, least)
-	reason := fmt.Sprintf("worth %.4g of %.4g (value/s) with every objective met under its margin, of %d proposals of the network",
-		score, c.all, len(c.proposals.best))
-	if c.policy.grid[c.nearest].Equal(c.o.Live, 1e-6) && score-c.value(c.o.Live) <= hysteresis*c.all {
-		if cost, _ := c.weigh(c.nearest); !math.IsInf(cost, 1) {
-			best = c.nearest
-			reason = fmt.Sprintf("the live action is as good with every objective met under its margin: no proposal of the network is worth %.0f %% more", 100*hysteresis)
-		}
+	reason := fmt.Sprintf("worth %.4g of %.4g (value/s) %s, of %d proposals of the network", score, c.All, c.Met(), len(c.proposals.best))
+	if c.Stays(score) {
+		best = c.Nearest
+		reason = fmt.Sprintf("the live action is as good %s: no proposal of the network is worth %.4g %% more", c.Met(), 100*c.Settings.Hysteresis)
 	}
-	return c.decision(c.policy.grid[best].Clone(), best, reason), nil
+	return c.Decision(c.Grid[best].Clone(), best, reason), nil
 }
 
 // better returns the better one of an action and the best so far.
 func (c *choice) better(action, best int, score, least float64) (int, float64, float64) {
-	a := c.policy.grid[action]
-	v := c.value(a)
-	if v < score-tiny {
+	a := c.Grid[action]
+	v := c.Value(a)
+	if v < score-planning.Tiny {
 		return best, score, least
 	}
-	cost, excess := c.weigh(action)
-	if math.IsInf(cost, 1) || v < score+tiny && excess >= least || len(guard.Limit(c.o, a).Edits) > 0 {
+	cost, excess := c.Weigh(action)
+	if math.IsInf(cost, 1) || v < score+planning.Tiny && excess >= least || len(guard.Limit(c.O, a).Edits) > 0 {
 		return best, score, least
 	}
 	return action, v, excess
@@ -140,7 +83,7 @@ const polishRounds = 8
 func (c *choice) polish(best int, score, least float64) (int, float64) {
 	for range polishRounds {
 		from := best
-		for i := range c.policy.axes {
+		for i := range c.Axes {
 			for j := range i + 1 {
 				c.each(from, i, func(one int) {
 					if j == i {
@@ -160,7 +103,7 @@ func (c *choice) polish(best int, score, least float64) (int, float64) {
 
 // each calls f with every admitted change of one axis.
 func (c *choice) each(action, axis int, f func(action int)) {
-	stride, n := c.proposals.stride[axis], c.proposals.sizes[axis]
+	stride, n := c.Stride[axis], c.proposals.sizes[axis]
 	base := action - action/stride%n*stride
 	for category := range n {
 		if at := base + category*stride; at != action && c.admit(axis, category) {
@@ -177,9 +120,8 @@ func (c *choice) protect() (best int, score, least float64) {
 		if best, score, least = c.better(at, -1, math.Inf(-1), 0); best >= 0 {
 			return best, score, least
 		}
-		c.policy.artefact.Table.Predict(c.latency, c.corners, at)
 		raised := at
-		c.judge.Above(c.latency, c.policy.grid[at], func(service int) {
+		c.Judge.Above(c.Predict(at), c.Grid[at], func(service int) {
 			if raised == at {
 				raised = c.raise(at, service)
 			}
@@ -193,46 +135,11 @@ func (c *choice) protect() (best int, score, least float64) {
 
 // raise blocks one more level of a service; the action itself where there is none.
 func (c *choice) raise(action, service int) int {
-	knob := c.policy.blocking[service]
-	for i, axis := range c.policy.axes {
-		if axis.First == knob && c.policy.grid[action][knob].Value < axis.Values[len(axis.Values)-1][0]-tiny {
-			return action + c.proposals.stride[i]
+	knob := c.Blocking[service]
+	for i, axis := range c.Axes {
+		if axis.First == knob && c.Grid[action][knob].Value < axis.Values[len(axis.Values)-1][0]-planning.Tiny {
+			return action + c.Stride[i]
 		}
 	}
 	return action
-}
-
-// decision says what is expected of the chosen and of the live action, by their
-// nearest actions of the grid.
-func (c *choice) decision(a policy.Action, chosen int, reason string) policy.Decision {
-	if !c.inside {
-		reason = "the offered load is outside the data behind the model, so nothing is promised and no blocking is lowered; at the nearest known load: " + reason
-	}
-	n := len(c.offered)
-	both := make([]policy.Prediction, 0, 2*n)
-	c.policy.artefact.Table.Predict(c.latency, c.corners, chosen)
-	both = c.predictions(c.predictions(both, c.latency), c.live)
-	return policy.Decision{Action: a, Reason: reason, Expected: both[:n:n], ExpectedLive: both[n:]}
-}
-
-func (c *choice) predictions(to []policy.Prediction, latency []float64) []policy.Prediction {
-	t := c.policy.artefact.Table
-	for s, v := range latency {
-		to = append(to, policy.Prediction{Service: t.Services[s], Signal: t.Signals[s], Value: v, Supported: c.inside})
-	}
-	return to
-}
-
-// infeasible does not trust the model: it sheds the services that are predicted
-// above their bound to their maximum, and leaves the rest as it is.
-func (c *choice) infeasible() policy.Decision {
-	a := c.o.Live.Clone()
-	c.judge.Above(c.live, c.o.Live, func(service int) {
-		if i := c.policy.blocking[service]; i >= 0 {
-			a[i].Value = math.Max(a[i].Value, c.o.Knobs[i].Max)
-		}
-	})
-	d := c.decision(a, c.policy.nearest(a), "no admissible proposal meets every objective under its margin: shed the services predicted above their bound")
-	d.Infeasible = true
-	return d
 }

@@ -91,7 +91,7 @@ func TestWhateverTheNetworkProposes(t *testing.T) {
 		for range 100 {
 			o := observation(t, a.Table, 4+18*rng.Float64(), 4+18*rng.Float64(), .025+.05*rng.Float64())
 			o.Limits = policy.Limits{MaxStep: .2 + .8*rng.Float64(), TotalBlocking: .3 + .7*rng.Float64()}
-			o.Live = p.grid[rng.IntN(len(p.grid))].Clone()
+			o.Live = p.choice.Grid[rng.IntN(len(p.choice.Grid))].Clone()
 			o.Services[0].Floor = float64(rng.IntN(3))
 			for s := range o.Services {
 				o.Services[s].Objectives[0].Margin = -.3 + rng.Float64()
@@ -122,7 +122,7 @@ func TestWhateverTheNetworkProposes(t *testing.T) {
 			for _, e := range d.Expected {
 				latency = append(latency, e.Value)
 			}
-			if cost, excess := p.scratch.judge.Weigh(latency, d.Action); cost != 0 || excess > 1 {
+			if cost, excess := p.choice.Judge.Weigh(latency, d.Action); cost != 0 || excess > 1 {
 				t.Fatalf("the action breaks a margin: %v", excess)
 			}
 		}
@@ -223,6 +223,8 @@ func TestConfigureRefusesWhatDoesNotFit(t *testing.T) {
 		"nothing":         {policy.Config{}, "train it again"},
 		"a table":         {policy.Config{Artefact: table}, "train it again"},
 		"settings":        {policy.Config{Artefact: same, Settings: []byte(`{"x":1}`)}, "settings"},
+		"prices":          {policy.Config{Artefact: same, Settings: []byte(`{"objectives":"price"}`)}, "trained to keep margins"},
+		"much hysteresis": {policy.Config{Artefact: same, Settings: []byte(`{"hysteresis":2}`)}, "hysteresis = 2"},
 		"other inputs":    {policy.Config{Artefact: encode(func(a *Artefact) { a.Net = nn.New(3, 24) })}, "3 inputs"},
 		"other outputs":   {policy.Config{Artefact: encode(func(a *Artefact) { a.Net = nn.New(4, 23) })}, "23 outputs"},
 		"no bounds":       {policy.Config{Artefact: encode(func(a *Artefact) { a.Bound = nil })}, "0 bounds"},
@@ -249,7 +251,7 @@ func TestConfigureRefusesWhatDoesNotFit(t *testing.T) {
 func TestProposalsAreTheMostProbable(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	sizes := []int{3, 6, 2, 5}
-	p := newProposals(sizes)
+	p := newProposals(sizes, []int{60, 10, 5, 1})
 	for range 50 {
 		logits := make([]float32, 16)
 		for i := range logits {

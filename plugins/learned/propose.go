@@ -32,13 +32,8 @@ type proposal struct {
 // cases are left to protect.
 const most = 64
 
-func newProposals(sizes []int) proposals {
-	p := proposals{sizes: sizes, stride: make([]int, len(sizes)), ranked: make([]category, 0, slices.Max(sizes))}
-	at := 1
-	for i := len(sizes) - 1; i >= 0; i-- {
-		p.stride[i] = at
-		at *= sizes[i]
-	}
+func newProposals(sizes, stride []int) proposals {
+	p := proposals{sizes: sizes, stride: stride, ranked: make([]category, 0, slices.Max(sizes))}
 	p.best, p.next = make([]proposal, 0, most), make([]proposal, 0, most*slices.Max(sizes))
 	return p
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/windvane/windvane/plugins/planning"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/rules/margin"
@@ -144,7 +145,7 @@ func TestDecideFindsTheOptimum(t *testing.T) {
 			if worst := math.Max(v[0], v[1]) * (1 + margin); worst > bound+1e-6 {
 				t.Errorf("load %v, margin %v: latency %v under its margin, bound %v", load, margin, worst, bound)
 			}
-			if got := carried(d.Action, load[0], load[1]); got < best-hysteresis*(load[0]+load[1])-1e-6 {
+			if got := carried(d.Action, load[0], load[1]); got < best-planning.Hysteresis*(load[0]+load[1])-1e-6 {
 				t.Errorf("load %v, margin %v: carries %v, the optimum %v", load, margin, got, best)
 			}
 			if math.Abs(d.Expected[0].Value-v[0]) > 1e-6 {
@@ -292,7 +293,7 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 			}
 			j.Begin(&o, tb.Signals, load, latency(o.Live, load))
 			cost, _ := j.Weigh(latency(d.Action, load), d.Action)
-			if got := carried(d.Action, load[0], load[1]) - cost; got < want-hysteresis*(load[0]+load[1])-1e-4 || got > want+1e-4 {
+			if got := carried(d.Action, load[0], load[1]) - cost; got < want-planning.Hysteresis*(load[0]+load[1])-1e-4 || got > want+1e-4 {
 				t.Fatalf("price %v, case %d: score %v, the best one is %v", price, n, got, want)
 			}
 		}

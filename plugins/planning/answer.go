@@ -1,0 +1,59 @@
+package planning
+
+import (
+	"math"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Met says how the objectives were met, for a reason.
+func (c *Case) Met() string {
+	if c.Judge.Price {
+		return "after the price of violations"
+	}
+	return "with every objective met under its margin"
+}
+
+// Stays reports whether the live action is on the grid and admissible, and no less than
+// score but for the hysteresis.
+func (c *Case) Stays(score float64) bool {
+	if !c.Grid[c.Nearest].Equal(c.O.Live, 1e-6) {
+		return false
+	}
+	cost, _ := c.Weigh(c.Nearest)
+	return score-(c.Value(c.O.Live)-cost) <= c.Settings.Hysteresis*c.All
+}
+
+// Decision is the answer to take an action, which is expected to do what the given
+// action of the grid does.
+func (c *Case) Decision(a policy.Action, chosen int, reason string) policy.Decision {
+	if !c.Inside {
+		reason = "the offered load is outside the data behind the model, so nothing is promised and no blocking is lowered; at the nearest known load: " + reason
+	}
+	n := len(c.Offered)
+	both := make([]policy.Prediction, 0, 2*n)
+	both = c.predictions(c.predictions(both, c.Predict(chosen)), c.Live)
+	return policy.Decision{Action: a, Reason: reason, Expected: both[:n:n], ExpectedLive: both[n:]}
+}
+
+func (c *Case) predictions(to []policy.Prediction, latency []float64) []policy.Prediction {
+	for s, v := range latency {
+		to = append(to, policy.Prediction{Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: c.Inside})
+	}
+	return to
+}
+
+// Infeasible is the answer where no action will do. It does not trust the model: it
+// sheds the services that are predicted above their bound to their maximum, and leaves
+// the rest as it is. What names the actions that were looked at.
+func (c *Case) Infeasible(what string) policy.Decision {
+	a := c.O.Live.Clone()
+	c.Judge.Above(c.Live, c.O.Live, func(service int) {
+		if i := c.Blocking[service]; i >= 0 {
+			a[i].Value = math.Max(a[i].Value, c.O.Knobs[i].Max)
+		}
+	})
+	d := c.Decision(a, c.nearest(a), what+" meets every objective under its margin: shed the services predicted above their bound")
+	d.Infeasible = true
+	return d
+}
