@@ -14,6 +14,7 @@ import (
 	"github.com/windvane/windvane/plugins/host"
 	"github.com/windvane/windvane/plugins/learned"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/rollout"
 	"github.com/windvane/windvane/plugins/search"
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/plugins/threshold"
@@ -27,6 +28,7 @@ func Builtins() map[string]func() policy.Policy {
 	return map[string]func() policy.Policy{
 		"explore":   func() policy.Policy { return explore.New() },
 		"learned":   func() policy.Policy { return learned.New() },
+		"rollout":   func() policy.Policy { return rollout.New() },
 		"search":    func() policy.Policy { return search.New() },
 		"tabular":   func() policy.Policy { return tabular.New() },
 		"threshold": func() policy.Policy { return threshold.New() },
