@@ -12,9 +12,7 @@ import (
 // verify closes the intent of the cycle before: what is in force now, and what the
 // interval in between measured. It moves the control state.
 func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *Report) *journal.Outcome {
-	choice := margin.Choice{Counted: l.counts(live)}
-	choice.Flagged = choice.Counted && l.open.Decision.Infeasible
-	control, measured := l.control.Measure(l.params, l.services, state, choice)
+	control, measured := l.control.Measure(l.params, l.services, state, l.origin(live).Choice())
 	l.control = control
 	if l.open == nil {
 		return nil
@@ -33,17 +31,16 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	return out
 }
 
-// counts reports whether the interval since the open intent moves the debt: the
-// settings in force were the active policy's own choice, made with the authority to
-// act and under the margins, neither edited by the guard nor changed by anybody else.
-// No other interval does (no windup): a policy that predicts nothing, such as the
-// threshold policy, knows of no margin, and runs up no debt against it.
-func (l *Loop) counts(live policy.Action) bool {
+// origin says how the settings in force since the open intent came about.
+func (l *Loop) origin(live policy.Action) margin.Origin {
 	i := l.open
-	return i != nil && l.own && live != nil &&
-		i.PolicyRole == journal.RoleActive && i.Authority == "act" && i.Hold == "" && len(i.Edits) == 0 &&
-		i.Decision != nil && len(i.Decision.Expected) > 0 &&
-		live.Equal(i.Guarded, policy.Rounding)
+	if i == nil {
+		return margin.Origin{}
+	}
+	return margin.Origin{
+		Own: l.own && i.PolicyRole == journal.RoleActive, Act: i.Authority == "act", Decision: i.Decision,
+		Held: i.Hold != "", Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding),
+	}
 }
 
 // residuals says whether what was measured since the open intent is of the settings in

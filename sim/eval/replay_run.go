@@ -141,7 +141,7 @@ func (r *replayed) run(ctx context.Context, run series) (measures, error) {
 			}
 			checked := guard.Check(o, d.Action)
 			next.expected = d.Expected
-			next.choice = margin.Choice{Counted: checked.Refused == "" && len(checked.Edits) == 0 && !d.Abstain, Flagged: d.Infeasible}
+			next.choice = originOf(d, true, checked).Choice()
 			m.move(o.Live, checked.Action)
 			o.Live = checked.Action
 		}

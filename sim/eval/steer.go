@@ -54,19 +54,19 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 		if err != nil {
 			return sum, fmt.Errorf("interval %d: %w", t, err)
 		}
-		own := !d.Abstain
-		if own {
+		choice := margin.Choice{}
+		if !d.Abstain {
 			checked := guard.Check(o, d.Action)
-			o.Live, own = checked.Action, checked.Refused == "" && len(checked.Edits) == 0 && len(d.Expected) > 0
+			o.Live, choice = checked.Action, originOf(d, true, checked).Choice()
 		}
 		a.of(offered, o.Live)
 		o.At = o.At.Add(s.mesh.Interval)
 		tell(&o, a, offered, sum.add(a, offered, run.noise[t], measured))
-		if own {
+		if choice.Counted {
 			// The prediction is for the very action and load that were measured.
 			control = control.Compare(params, &o, d.Expected)
 		}
-		control, _ = control.Measure(params, services, o.State, margin.Choice{Counted: own, Flagged: d.Infeasible})
+		control, _ = control.Measure(params, services, o.State, choice)
 	}
 	return sum, nil
 }
@@ -139,4 +139,9 @@ func begin(knobs []policy.Knob, grid []policy.Action) policy.Action {
 		}
 	}
 	return grid[best].Clone()
+}
+
+// originOf is how what the guard let pass came about, where all of that is in force at once.
+func originOf(d policy.Decision, own bool, checked guard.Result) margin.Origin {
+	return margin.Origin{Own: own, Act: true, Decision: &d, Held: checked.Refused != "", Edits: len(checked.Edits), Converged: true}
 }
