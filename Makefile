@@ -21,12 +21,15 @@ test: ## all quick tests, with the race detector and in random order
 lint: ## formatting and the linters of .golangci.yml, built from the tools module once
 	@linter=$$(tools/linter.sh) && "$$linter" run ./...
 
-# TRACE: the full trace of examples/mo1, else the shipped sample.
+# TRACE: the full trace of examples/mo1, else the shipped sample. Each package of BENCHED has a TestBench.
+BENCHED := sim/train plugins/search
 .PHONY: bench
-bench: ## from the trace to a decision, and the search, timed; writes bench.json; as in make bench TRACE=path/to/trace.csv
-	@go test -c -o bin/bench.test ./sim/train
-	@BENCH_JSON=bench.json TRACE="$(TRACE)" BENCH_COMMAND="make bench TRACE=$(TRACE)" \
-		BENCH_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" bin/bench.test -test.run '^TestBench$$'
-	@go test -c -o bin/search.test ./plugins/search
-	@cd plugins/search && BENCH_JSON="$(CURDIR)/bench.json" BENCH_COMMAND="make bench" \
-		BENCH_COMMIT="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" ../../bin/search.test -test.run '^TestBench$$'
+bench: ## the benchmarks, beside their peers; writes bench.json; as in make bench TRACE=path/to/trace.csv
+	@rm -f bench.json
+	@set -e; commit=$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown); \
+	echo "$$(nproc) cores, $$(go version | cut -d' ' -f3), $$commit; trace: $(or $(TRACE),the sample of examples/mo1)"; \
+	for package in $(BENCHED); do \
+		go test -c -o bin/bench.test ./$$package; \
+		(cd $$package && BENCH_JSON="$(CURDIR)/bench.json" BENCH_COMMAND="make bench TRACE=$(TRACE)" BENCH_COMMIT="$$commit" \
+			TRACE="$(if $(TRACE),$(abspath $(TRACE)))" "$(CURDIR)/bin/bench.test" -test.run '^TestBench$$' | sed -u '/^PASS$$/d'); \
+	done; echo; echo "written: bench.json"

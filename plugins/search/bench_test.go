@@ -1,47 +1,24 @@
 package search
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/windvane/windvane/internal/bench"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/model"
 )
 
-// figure is one line of bench.json.
-type figure struct {
-	Value   float64  `json:"value"`
-	Unit    string   `json:"unit"`
-	Peer    *float64 `json:"peer"` // the same of the mixed integer program; null where it is no peer
-	N       int      `json:"n"`    // instances or decisions behind the value, which is their median unless its name says more
-	Command string   `json:"command"`
-	Commit  string   `json:"commit"`
-}
+type benchmark struct{ *bench.Report }
 
-type bench struct {
-	figures map[string]figure
-	order   []string
-}
-
-// TestBench is part of `make bench`: it is skipped unless BENCH_JSON names a file,
-// to which it adds its figures.
+// TestBench is part of `make bench`.
 func TestBench(t *testing.T) {
-	out := os.Getenv("BENCH_JSON")
-	if out == "" {
-		t.Skip("a benchmark: run it by make bench")
-	}
-	b := &bench{figures: map[string]figure{}}
-	fmt.Printf("\nsearch: seeds 1 to 5, %d cores, %s\n\n", runtime.GOMAXPROCS(0), runtime.Version())
+	b := benchmark{bench.Start(t)}
+	b.Section("search, seeds 1 to 5, as a share of the bound that none exceeds; peer: HiGHS in 120 s, as recorded")
 	b.exact()
 	all := readInstances(t).Instances
 	for _, c := range []struct{ services, budget int }{{4, 200_000}, {20, 2_000_000}, {50, 15_000_000}, {100, 15_000_000}} {
@@ -49,14 +26,10 @@ func TestBench(t *testing.T) {
 	}
 	b.warm(t, all)
 	b.learned(t)
-	b.print()
-	if err := b.write(out); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // exact compares with a plain enumeration.
-func (b *bench) exact() {
+func (b benchmark) exact() {
 	least, n := math.Inf(1), 0
 	for services := 2; services <= 3; services++ {
 		for seed := uint64(1); seed <= 5; seed++ {
@@ -65,18 +38,19 @@ func (b *bench) exact() {
 			n++
 		}
 	}
-	b.add("search_2_3_share_least", least, "1", nil, n)
+	b.Add("search_2_3_share_least", least, "1", n)
 }
 
 // cold starts with everything blocked. A share is of the bound that no solution
 // exceeds; the peer's is that of the solution that it found in its time.
-func (b *bench) cold(all []storedInstance, services, budget int) {
+func (b benchmark) cold(all []storedInstance, services, budget int) {
 	var share, seconds, rate, peer, peerSeconds, greedy []float64
 	for i := range all {
 		in := &all[i]
 		if len(in.Services) != services {
 			continue
 		}
+		b.Stage(fmt.Sprintf("instances of %d services", services), len(share), 5)
 		p := in.problem(nil)
 		start := time.Now()
 		r := must(Solve(p, budget, 1))
@@ -86,15 +60,15 @@ func (b *bench) cold(all []storedInstance, services, budget int) {
 		peer, peerSeconds = append(peer, in.Reference.Value/in.Reference.Bound), append(peerSeconds, in.Reference.Seconds)
 	}
 	name := fmt.Sprintf("search_%d_", services)
-	b.add(name+"share", median(share), "1", new(median(peer)), len(share))
-	b.add(name+"share_least", slices.Min(share), "1", new(slices.Min(peer)), len(share))
-	b.add(name+"greedy_share", median(greedy), "1", nil, len(share))
-	b.add(name+"seconds", median(seconds), "s", new(median(peerSeconds)), len(share))
-	b.add(name+"evaluations", median(rate), "1/s", nil, len(share))
+	b.AddPeer(name+"share", bench.Median(share), "1", bench.Median(peer), len(share))
+	b.AddPeer(name+"share_least", slices.Min(share), "1", slices.Min(peer), len(share))
+	b.Add(name+"greedy_share", bench.Median(greedy), "1", len(share))
+	b.AddPeer(name+"seconds", bench.Median(seconds), "s", bench.Median(peerSeconds), len(share))
+	b.Add(name+"evaluations", bench.Median(rate), "1/s", len(share))
 }
 
 // warm starts with the choices of a search before each load changed by up to 5 %.
-func (b *bench) warm(t *testing.T, all []storedInstance) {
+func (b benchmark) warm(t *testing.T, all []storedInstance) {
 	const budget, changes = 100_000, 10
 	var millis, share []float64
 	for i := range all {
@@ -102,6 +76,7 @@ func (b *bench) warm(t *testing.T, all []storedInstance) {
 		if len(in.Services) != 100 {
 			continue
 		}
+		b.Stage("instances of 100 services whose loads change", len(share)/changes, 5)
 		rng := rand.New(rand.NewPCG(in.Seed, 5))
 		live := must(Solve(in.problem(nil), 1_000_000, 1)).Choices
 		for range changes {
@@ -120,18 +95,19 @@ func (b *bench) warm(t *testing.T, all []storedInstance) {
 			}
 		}
 	}
-	b.add("search_100_warm", median(millis), "ms", nil, len(millis))
-	b.add("search_100_warm_most", slices.Max(millis), "ms", nil, len(millis))
-	b.add("search_100_warm_share", median(share), "1", nil, len(share))
-	b.add("search_100_warm_share_least", slices.Min(share), "1", nil, len(share))
+	b.Add("search_100_warm", bench.Median(millis), "ms", len(millis))
+	b.Add("search_100_warm_most", slices.Max(millis), "ms", len(millis))
+	b.Add("search_100_warm_share", bench.Median(share), "1", len(share))
+	b.Add("search_100_warm_share_least", slices.Min(share), "1", len(share))
 }
 
 // learned decides by the system model of 10 services, with the policy's own budget. A
 // share is of what 50 times as many evaluations find.
-func (b *bench) learned(t *testing.T) {
+func (b benchmark) learned(t *testing.T) {
 	const decisions = 20
 	var millis, share []float64
 	for seed := uint64(1); seed <= 5; seed++ {
+		b.Stage("system models of 10 services", int(seed)-1, 5)
 		in, artefact := fitted(t, 10, seed, 3000, model.DefaultTreeParams())
 		p := configured(t, artefact, "")
 		long := configured(t, artefact, fmt.Sprintf(`{"evaluations": %d}`, 50*p.evaluations))
@@ -154,49 +130,11 @@ func (b *bench) learned(t *testing.T) {
 			o.Live = d.Action
 		}
 	}
-	b.add("search_learned_10", median(millis), "ms", nil, len(millis))
-	b.add("search_learned_10_most", slices.Max(millis), "ms", nil, len(millis))
-	b.add("search_learned_10_share", median(share), "1", nil, len(share))
-	b.add("search_learned_10_share_least", slices.Min(share), "1", nil, len(share))
+	b.Add("search_learned_10", bench.Median(millis), "ms", len(millis))
+	b.Add("search_learned_10_most", slices.Max(millis), "ms", len(millis))
+	b.Add("search_learned_10_share", bench.Median(share), "1", len(share))
+	b.Add("search_learned_10_share_least", slices.Min(share), "1", len(share))
 }
-
-func (b *bench) add(name string, value float64, unit string, peer *float64, n int) {
-	b.order = append(b.order, name)
-	b.figures[name] = figure{value, unit, peer, n, os.Getenv("BENCH_COMMAND"), os.Getenv("BENCH_COMMIT")}
-}
-
-func (b *bench) print() {
-	for _, name := range b.order {
-		f := b.figures[name]
-		format := "%.4g"
-		if f.Value >= 10000 {
-			format = "%.0f"
-		}
-		line := fmt.Sprintf("%-30s %12s %-4s n = %d", name, fmt.Sprintf(format, f.Value), f.Unit, f.N)
-		if f.Peer != nil {
-			line += fmt.Sprintf("   HiGHS %.4g", *f.Peer)
-		}
-		fmt.Println(line)
-	}
-}
-
-// write adds the figures to those that are in the file.
-func (b *bench) write(path string) error {
-	all := map[string]json.RawMessage{}
-	src, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(src, &all)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", filepath.Base(path), err)
-	}
-	for name, f := range b.figures {
-		all[name] = must(json.Marshal(f))
-	}
-	return os.WriteFile(path, append(must(json.MarshalIndent(all, "", "  ")), '\n'), 0o600)
-}
-
-func median(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
 
 // must is for a benchmark, whose input is the repository's.
 func must[T any](v T, err error) T {

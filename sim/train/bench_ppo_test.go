@@ -5,48 +5,43 @@ import (
 	"math"
 	"slices"
 
+	"github.com/windvane/windvane/internal/bench"
 	"github.com/windvane/windvane/plugins/learned"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/env"
 	"github.com/windvane/windvane/sim/train"
 )
 
-// What PPO of Stable-Baselines3 takes for the same scenario, on one core, to .982 of the
-// optimum at the loads that it has seen and .951 under the sinusoid.
-const (
-	peerPPOSeconds     = 25.
-	peerPPOSecondsMost = 50.
-)
-
 // learn times PPO on the scenario's reward, in seconds of the process's CPU time, says
 // what it comes to, and times the decisions of the learned policy.
-func (b *bench) learn(t *train.Tabular, decide func(policy.Policy) []float64) {
+func (b *benchmark) learn(t *train.Tabular, decide func(policy.Policy) []float64) {
 	const seeds = 5
 	goal := must(train.NewGoal(b.rules, t.Table.Services))
 	grid, seen, wave := must(env.NewGrid(t.Table, goal)), env.Cross(t.Table.Loads), sinusoid(t.Table.Loads)
 	var seconds, atSeen, atWave []float64
 	params := train.DefaultPPO()
 	for seed := range uint64(seeds) {
-		start := cpuTime()
+		b.Stage("trainings of PPO", int(seed), seeds)
+		start := bench.CPUTime()
 		l := must(train.NewRewardLearning(goal, t.Table, params, seed+1))
 		for !l.Done() {
 			check(l.Step())
 		}
-		seconds = append(seconds, (cpuTime() - start).Seconds())
+		seconds = append(seconds, (bench.CPUTime() - start).Seconds())
 		atSeen = append(atSeen, shareOf(grid, seen, l.Plan(seen)))
 		atWave = append(atWave, shareOf(grid, wave, l.Plan(wave)))
 	}
-	b.add("ppo_train_seconds", median(seconds), "s", new(peerPPOSeconds), seeds)
-	b.add("ppo_steps_per_second", float64(params.Steps)/median(seconds), "1/s", nil, seeds)
-	b.add("ppo_seen_ratio", median(atSeen), "1", nil, seeds)
-	b.add("ppo_unseen_ratio", median(atWave), "1", nil, seeds)
+	b.Add("ppo_train_seconds", bench.Median(seconds), "s", seeds)
+	b.Add("ppo_steps_per_second", float64(params.Steps)/bench.Median(seconds), "1/s", seeds)
+	b.Add("ppo_seen_ratio", bench.Median(atSeen), "1", seeds)
+	b.Add("ppo_unseen_ratio", bench.Median(atWave), "1", seeds)
 
 	l := must(train.NewLearning(goal, t, params, 1))
 	check(l.Run(context.Background(), nil))
 	p := learned.New()
 	check(p.Configure(context.Background(), policy.Config{Artefact: must(l.Learned().Artefact.Encode())}))
 	micros := decide(p)
-	b.add("learned_decide_microseconds", micros[len(micros)/2], "us", nil, len(micros))
+	b.Add("learned_decide_microseconds", micros[len(micros)/2], "us", len(micros))
 }
 
 // shareOf is what a plan earns of the optimum by enumeration.
