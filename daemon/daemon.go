@@ -195,6 +195,9 @@ func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]l
 		if m.loop, err = loop.New(m.options); err != nil {
 			return fmt.Errorf("mesh %s: %w", m.rules.Name, err)
 		}
+		if m.accounts, err = openAccounts(g.config.StateDirectory, m.rules); err != nil {
+			m.options.Logger.Warn("the account of error budgets is not complete", "err", err)
+		}
 	}
 	var soft, hard context.Context
 	soft, g.cancel = context.WithCancel(context.WithoutCancel(ctx))

@@ -25,6 +25,7 @@ type mesh struct {
 	options  loop.Options // without what an earlier loop leaves
 	policies *policies
 	loop     *loop.Loop // nil until start; used by one goroutine at a time
+	accounts *accounts  // likewise
 	last     atomic.Pointer[loop.Report]
 }
 
@@ -125,6 +126,11 @@ func resume(dir, name string) (loop.Resume, error) {
 // clock came to its end.
 func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 	logger := m.options.Logger
+	defer func() {
+		if err := m.accounts.save(); err != nil {
+			logger.Warn("the account of error budgets is not kept", "err", err)
+		}
+	}()
 	for {
 		at, err := d.o.Clock.Next(ctx, m.rules.Name, m.rules.Interval)
 		if err != nil {
@@ -136,6 +142,10 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 		start := time.Now()
 		report := m.loop.Cycle(hard, at)
 		d.metrics.cycle(report, m.rules.Interval, time.Since(start))
+		if err := m.accounts.count(&report); err != nil {
+			logger.Warn("the account of error budgets is not kept", "err", err)
+		}
+		d.metrics.budgets.set(m.rules.Name, m.accounts.current.Load())
 		if report.Err != nil {
 			logger.Warn("something failed in the cycle", "cycle", report.Intent.Cycle, "hold", report.Intent.Hold, "err", report.Err)
 		}

@@ -30,6 +30,7 @@ type metrics struct {
 	budget     *prometheus.GaugeVec     // mesh, service, signal
 	margin     *prometheus.GaugeVec     // mesh, service, signal
 	debt       *prometheus.GaugeVec     // mesh, service, signal
+	budgets    budgetMetrics
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -60,6 +61,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		budget:     gauge("windvane_slo_error_budget_ratio", "Allowed share of bad intervals.", "mesh", "service", "signal"),
 		margin:     gauge("windvane_slo_margin_ratio", "Margin on the prediction of an objective's signal.", "mesh", "service", "signal"),
 		debt:       gauge("windvane_slo_debt_intervals", "Debt against the error budget, in bad intervals.", "mesh", "service", "signal"),
+		budgets:    newBudgetMetrics(gauge),
 	}
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "windvane_loop_duration_seconds", Help: "How long a cycle took.",
@@ -86,6 +88,7 @@ func (m *metrics) forget() {
 	for _, g := range []*prometheus.GaugeVec{m.last, m.interval, m.authority, m.budget, m.margin, m.debt} {
 		g.Reset()
 	}
+	m.budgets.forget()
 }
 
 func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {

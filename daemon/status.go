@@ -35,7 +35,7 @@ func (d *Daemon) Status() api.Status {
 func (m *mesh) status() api.Mesh {
 	out := api.Mesh{
 		Name: m.rules.Name, Authority: string(m.rules.Guard.Authority), IntervalSeconds: m.rules.Interval.Seconds(),
-		Plan: []policy.Change{}, Problems: []string{}, Services: []api.Service{}, Plugins: []api.Plugin{},
+		Plan: []policy.Change{}, Problems: []string{}, Services: []api.Service{}, Budgets: []api.Budget{}, Plugins: []api.Plugin{},
 	}
 	for _, p := range m.policies.plugins {
 		s := p.host.Status()
@@ -45,6 +45,7 @@ func (m *mesh) status() api.Mesh {
 	}
 	if r := m.last.Load(); r != nil {
 		fill(&out, r)
+		m.accounts.current.Load().fill(&out)
 	}
 	return out
 }

@@ -36,7 +36,16 @@ type Mesh struct {
 	Problems        []string        `json:"problems"`
 	Error           string          `json:"error,omitempty"` // what failed in the last cycle
 	Services        []Service       `json:"services"`
+	Budgets         []Budget        `json:"budgets"`
 	Plugins         []Plugin        `json:"plugins"`
+}
+
+// Budget is an error budget that several objectives share.
+type Budget struct {
+	Name          string   `json:"name"`
+	Budget        float64  `json:"budget"` // allowed share of intervals in which any of them is broken
+	WindowSeconds float64  `json:"window_seconds"`
+	Left          *float64 `json:"left_ratio"` // null: one of the objectives was not measured
 }
 
 // Service is what is known of one service.
@@ -59,6 +68,12 @@ type Objective struct {
 	Intervals int      `json:"intervals"`       // measured ones
 	Margin    float64  `json:"margin"`
 	Debt      float64  `json:"debt"` // bad intervals beyond the budget, offset by the calibrated margin
+
+	WindowSeconds float64            `json:"window_seconds"`
+	Left          *float64           `json:"left_ratio"`        // share of the budget left over the window; below 0: overspent; null: not measured
+	Burn          map[string]float64 `json:"burn_rates"`        // in budgets, by window as in "1h"; without the windows in which nothing was measured
+	Burning       string             `json:"burning,omitempty"` // windows over which it burns too fast, as in "5m and 1h"
+	Shared        string             `json:"shared,omitempty"`  // name of the budget that it has a part of
 }
 
 // Plugin is the process of one policy.
@@ -96,7 +111,7 @@ func (m Mesh) writeText(b *strings.Builder) {
 		_, _ = fmt.Fprintf(b, "  %s\n", l)
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(t, "\n  SERVICE\tOFFERED\tCARRIED\tBLOCKED\tOBJECTIVE\tNOW\tBOUND\tVIOLATED\tBUDGET\tMARGIN\n")
+	_, _ = fmt.Fprintf(t, "\n  SERVICE\tOFFERED\tCARRIED\tBLOCKED\tOBJECTIVE\tNOW\tBOUND\tVIOLATED\tBUDGET\tLEFT\tMARGIN\n")
 	for _, s := range m.Services {
 		head := fmt.Sprintf("  %s\t%s\t%s\t%s", s.Name, number(s.Offered, "%.1f/s"), number(s.Carried, "%.1f/s"), percent(s.Blocking))
 		for _, o := range s.Objectives {
@@ -104,16 +119,31 @@ func (m Mesh) writeText(b *strings.Builder) {
 			if o.Bound > 0 {
 				bound = fmt.Sprintf("%.4gms", 1000*o.Bound)
 			}
-			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.3g%%\t%+.0f%%\n", head, o.Signal, o.now(), bound, percent(o.Violated), 100*o.Budget, 100*o.Margin)
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.3g%%\t%s\t%+.0f%%\n", head, o.Signal, o.now(), bound, percent(o.Violated), 100*o.Budget, percent(o.Left), 100*o.Margin)
 			head = "  \t\t\t"
 		}
 		if len(s.Objectives) == 0 {
-			_, _ = fmt.Fprintf(t, "%s\tnone\t\t\t\t\t\n", head)
+			_, _ = fmt.Fprintf(t, "%s\tnone\t\t\t\t\t\t\n", head)
 		}
 	}
 	_ = t.Flush() // a strings.Builder does not fail
+	m.writeBudgets(b)
 	for _, p := range m.Plugins {
 		_, _ = fmt.Fprintf(b, "  plugin %s: %s\n", p.Policy, p.text())
+	}
+}
+
+// writeBudgets says which budgets burn too fast, and where the shared ones stand.
+func (m Mesh) writeBudgets(b *strings.Builder) {
+	for _, s := range m.Services {
+		for _, o := range s.Objectives {
+			if o.Burning != "" {
+				_, _ = fmt.Fprintf(b, "  %s of %s burns its budget too fast, over %s\n", o.Signal, s.Name, o.Burning)
+			}
+		}
+	}
+	for _, x := range m.Budgets {
+		_, _ = fmt.Fprintf(b, "  budget %s of %.3g%%, shared: %s left\n", x.Name, 100*x.Budget, percent(x.Left))
 	}
 }
 
