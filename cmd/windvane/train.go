@@ -21,9 +21,12 @@ import (
 
 	"github.com/windvane/windvane/plugins/learned"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/rollout"
+	"github.com/windvane/windvane/plugins/search"
+	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/dataset"
-	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -32,7 +35,7 @@ func addTrain(app *kingpin.Application, commands map[string]func() error, stdout
 	c := app.Command("train", "Learn a mesh from a dataset, and write a policy's artefact with a card that says what it is worth.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
 	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
-	name := c.Flag("policy", "The policy to train: tabular, or learned.").Default(eval.Tabular).String()
+	name := c.Flag("policy", "The policy to train: "+strings.Join(trainable, ", ")+".").Default(tabular.Name).String()
 	seed := c.Flag("seed", "Draws the configurations that are held out of a fit, and what a network is trained on.").Default("1").Uint64()
 	out := c.Flag("output", "Directory in which the artefact gets a directory of its own.").Short('o').Required().String()
 	steps := c.Flag("steps", "Of a network's training.").Default(strconv.Itoa(train.DefaultPPO().Steps)).Int()
@@ -46,7 +49,7 @@ func addTrain(app *kingpin.Application, commands map[string]func() error, stdout
 }
 
 // trainable are the policies that `train` knows.
-var trainable = []string{eval.Tabular, learned.Name}
+var trainable = []string{tabular.Name, rollout.Name, search.Name, learned.Name}
 
 func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learning, stdout, stderr io.Writer) error {
 	if !slices.Contains(trainable, name) {
@@ -59,37 +62,72 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learni
 	p := newProgress("train", stderr)
 	defer p.stop()
 	p.note(fmt.Sprintf("fitting %d rows, once whole and five times with a fifth of the configurations held out", d.Rows()))
-	// What can fail here is how rules and data fit each other.
-	t, err := train.EnumerateTabular(m, d, digest, seed)
+	from := lesson{m, d, digest, seed, data + " with " + rulesFile}
+	t, err := from.train(name, out, l, p)
 	if err != nil {
-		return usageError{fmt.Errorf("train: %s with %s: %w", data, rulesFile, err)}
-	}
-	card, encode := t.Card, t.Table.Encode
-	if name == learned.Name {
-		p.note("learning")
-		ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer cancel()
-		network, err := learn(ctx, m, t, seed, out, l, p)
-		if err != nil {
-			return err
-		}
-		card, encode = network.Card, network.Artefact.Encode
+		return err
 	}
 	p.note("writing the artefact")
-	artefact, err := encode()
+	system, err := t.model.Encode()
 	if err != nil {
 		return err
 	}
-	system, err := t.Model.Encode()
-	if err != nil {
-		return err
-	}
-	dir, err := train.Write(out, card, artefact, system)
+	dir, err := train.Write(out, t.card, t.artefact, system)
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	p.stop()
-	return describe(stdout, card, dir)
+	return describe(stdout, t.card, dir)
+}
+
+// trained is what becomes an artefact's directory.
+type trained struct {
+	card     train.Card
+	artefact []byte
+	model    *model.System
+}
+
+// lesson is what a policy is trained on.
+type lesson struct {
+	rules   *rules.Mesh
+	dataset *dataset.Dataset
+	digest  string // of the dataset's file
+	seed    uint64
+	files   string // for errors
+}
+
+// misfit is for what can fail in a fit: how rules and data fit each other.
+func (f lesson) misfit(err error) error {
+	return usageError{fmt.Errorf("train: %s: %w", f.files, err)}
+}
+
+func (f lesson) train(name, out string, l learning, p *progress) (*trained, error) {
+	if name == search.Name {
+		s, err := train.FitSearched(f.rules, f.dataset, f.digest, f.seed)
+		if err != nil {
+			return nil, f.misfit(err)
+		}
+		artefact, err := s.Model.Encode()
+		return &trained{s.Card, artefact, s.Model}, err
+	}
+	t, err := train.EnumerateTabular(f.rules, f.dataset, f.digest, f.seed)
+	if err != nil {
+		return nil, f.misfit(err)
+	}
+	if name == learned.Name {
+		p.note("learning")
+		ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer cancel()
+		network, err := learn(ctx, f.rules, t, f.seed, out, l, p)
+		if err != nil {
+			return nil, err
+		}
+		artefact, err := network.Artefact.Encode()
+		return &trained{network.Card, artefact, t.Model}, err
+	}
+	t.Card.Policy = name // rollout has the table of tabular
+	artefact, err := t.Table.Encode()
+	return &trained{t.Card, artefact, t.Model}, err
 }
 
 // loadData reads what training and judging start from, and the dataset's digest.
@@ -126,8 +164,12 @@ func describe(w io.Writer, c train.Card, dir string) error {
 		if n := len(loads); n > 6 {
 			loads = []string{loads[0], loads[1], "…", loads[n-1]}
 		}
-		lines = append(lines, fmt.Sprintf("%s\t%.2f\t%.1f %%\t%.1f %%\t%.3g to %.3g/s\t%s/s",
-			s.Service, s.R2, 100*s.Spread, 100*s.Margin, s.Offered.Min, s.Offered.Max, strings.Join(loads, " ")))
+		at := "no table"
+		if len(loads) > 0 {
+			at = strings.Join(loads, " ") + "/s"
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%.2f\t%.1f %%\t%.1f %%\t%.3g to %.3g/s\t%s",
+			s.Service, s.R2, 100*s.Spread, 100*s.Margin, s.Offered.Min, s.Offered.Max, at))
 	}
 	for _, s := range c.BestStatic {
 		lines = append(lines, "", "best static setting, objective "+s.Objective+"\t"+staticFigures(s))

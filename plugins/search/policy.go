@@ -18,6 +18,9 @@ type Settings struct {
 	Evaluations int `json:"evaluations"`
 }
 
+// Name is the policy's.
+const Name = "search"
+
 // Policy is the search policy. Configure it before Decide.
 type Policy struct {
 	model       *model.System
@@ -33,7 +36,7 @@ func New() *Policy { return &Policy{} }
 
 // Describe says that the policy needs an artefact: an encoded model.System.
 func (p *Policy) Describe(context.Context) (policy.Description, error) {
-	return policy.Description{Name: "search", Version: "1", Artefact: true}, nil
+	return policy.Description{Name: Name, Version: "1", Artefact: true}, nil
 }
 
 // Configure reads the model and the settings. On an error the policy stays as it was.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/dataset"
@@ -29,6 +30,39 @@ func EnumerateTabular(m *rules.Mesh, d *dataset.Dataset, dataSHA256 string, seed
 // EnumerateTabularAt is EnumerateTabular at loads of the caller's (by service,
 // ascending, requests/s), with trees of the caller's.
 func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, trees model.TreeParams, dataSHA256 string, seed uint64) (*Tabular, error) {
+	f, err := fit(m, d, trees, dataSHA256, seed)
+	if err != nil {
+		return nil, err
+	}
+	table, err := f.model.Tabulate(loads, f.goal.Signals)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tabular{Model: f.model, Table: table, Card: f.card}
+	t.Card.Policy = tabular.Name
+	for i, fitted := range f.model.Fit {
+		t.Card.Services[i].Loads = loads[i]
+		table.Residuals = append(table.Residuals, margin.Quantiles(fitted.Residuals, tailQuantiles))
+	}
+	first, err := Prices(f.goal, table, Survival(table), seed)
+	if err != nil {
+		return nil, err
+	}
+	for i, price := range first {
+		t.Card.Services[i].Price = price
+	}
+	t.Card.BestStatic, err = Statics(f.goal, table, t.Tails())
+	return t, err
+}
+
+// fitted is a system model with its goal, and a card of what is known without a table.
+type fitted struct {
+	goal  *Goal
+	model *model.System
+	card  Card
+}
+
+func fit(m *rules.Mesh, d *dataset.Dataset, trees model.TreeParams, dataSHA256 string, seed uint64) (*fitted, error) {
 	goal, err := NewGoal(m, d.Services)
 	if err != nil {
 		return nil, err
@@ -37,37 +71,23 @@ func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, tr
 	if err != nil {
 		return nil, err
 	}
-	table, err := system.Tabulate(loads, goal.Signals)
-	if err != nil {
-		return nil, err
-	}
 	_, configurations := d.Configurations()
-	card := Card{
-		Policy: "tabular", Mesh: m.Name, Seed: seed, Knobs: system.Knobs, Settings: system.Settings,
+	f := &fitted{goal, system, Card{
+		Mesh: m.Name, Seed: seed, Knobs: system.Knobs, Settings: system.Settings,
 		Data: Data{SHA256: dataSHA256, Rows: d.Rows(), Configurations: configurations},
-	}
+	}}
 	for i, s := range goal.Services {
-		f := system.Fit[i]
+		one := system.Fit[i]
 		budget := goal.Budget[i]
 		if math.IsInf(goal.Bound[i], 1) {
 			budget = .05 // nothing is promised of it: a number for the reader only
 		}
-		card.Services = append(card.Services, ServiceCard{
-			Service: s.Name, Signal: goal.Signals[i], Offered: system.Offered[i], Loads: loads[i], R2: f.R2,
-			Margin: f.Quantile(1 - budget), Spread: spread(f),
+		f.card.Services = append(f.card.Services, ServiceCard{
+			Service: s.Name, Signal: goal.Signals[i], Offered: system.Offered[i], R2: one.R2,
+			Margin: one.Quantile(1 - budget), Spread: spread(one),
 		})
-		table.Residuals = append(table.Residuals, margin.Quantiles(f.Residuals, tailQuantiles))
 	}
-	first, err := Prices(goal, table, Survival(table), seed)
-	if err != nil {
-		return nil, err
-	}
-	for i, price := range first {
-		card.Services[i].Price = price
-	}
-	t := &Tabular{Model: system, Table: table, Card: card}
-	t.Card.BestStatic, err = Statics(goal, table, t.Tails())
-	return t, err
+	return f, nil
 }
 
 // tailQuantiles are the residuals of a service that an artefact carries.
