@@ -61,7 +61,7 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learni
 	}
 	p := newProgress("train", stderr)
 	defer p.stop()
-	p.note(fmt.Sprintf("fitting %d rows, once whole and five times with a fifth of the configurations held out", d.Rows()))
+	p.note(fmt.Sprintf("fitting %d rows, once whole, and with a fifth of the configurations or of the loads held out", d.Rows()))
 	from := lesson{m, d, digest, seed, data + " with " + rulesFile}
 	t, err := from.train(name, out, l, p)
 	if err != nil {
@@ -154,7 +154,7 @@ func describe(w io.Writer, c train.Card, dir string) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	lines := []string{
 		fmt.Sprintf("learned mesh %s from %d rows of %d configurations", c.Mesh, c.Data.Rows, c.Data.Configurations), "",
-		"service\tR2, configurations held out\tspread\tfirst margin\toffered load\ttable at",
+		"service\tR2, configurations held out\tR2, loads held out\tspread\tfirst margin\toffered load\ttable at",
 	}
 	for _, s := range c.Services {
 		var loads []string
@@ -168,8 +168,8 @@ func describe(w io.Writer, c train.Card, dir string) error {
 		if len(loads) > 0 {
 			at = strings.Join(loads, " ") + "/s"
 		}
-		lines = append(lines, fmt.Sprintf("%s\t%.2f\t%.1f %%\t%.1f %%\t%.3g to %.3g/s\t%s",
-			s.Service, s.R2, 100*s.Spread, 100*s.Margin, s.Offered.Min, s.Offered.Max, at))
+		lines = append(lines, fmt.Sprintf("%s\t%.2f\t%s\t%.1f %%\t%.1f %%\t%.3g to %.3g/s\t%s",
+			s.Service, s.R2, r2(s.R2Loads), 100*s.Spread, 100*s.Margin, s.Offered.Min, s.Offered.Max, at))
 	}
 	for _, s := range c.BestStatic {
 		lines = append(lines, "", "best static setting, objective "+s.Objective+"\t"+staticFigures(s))
@@ -182,6 +182,14 @@ func describe(w io.Writer, c train.Card, dir string) error {
 		}
 	}
 	return out.Flush()
+}
+
+// r2 is nil where the data have too few loads to hold one out.
+func r2(v *float64) string {
+	if v == nil {
+		return "not known"
+	}
+	return fmt.Sprintf("%.2f", *v)
 }
 
 func staticFigures(s train.Static) string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/sim/dataset"
 )
 
 // flow is one weight knob's share of a service's admitted load.
@@ -77,4 +78,21 @@ func (f *features) fill(x, settings, offered []float64) {
 		x[at+i] = v
 		totals[fl.part] += v
 	}
+}
+
+// design returns the features of the given rows of a dataset.
+func (f *features) design(d *dataset.Dataset, rows []int) (*design, error) {
+	n := f.size()
+	x := make([]float64, n*len(rows))
+	settings, offered := make([]float64, f.settings), make([]float64, f.services)
+	for i, row := range rows {
+		for k := range settings {
+			settings[k] = d.Settings[k][row]
+		}
+		for s := range offered {
+			offered[s] = d.Offered[s][row]
+		}
+		f.fill(x[i*n:(i+1)*n], settings, offered)
+	}
+	return newDesign(x, n)
 }

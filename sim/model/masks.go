@@ -142,3 +142,27 @@ func (m *masks) predict(x []float64, left []uint64) float64 {
 	}
 	return y
 }
+
+// evaluator evaluates an ensemble, by its masks where it has some. It is for one goroutine.
+type evaluator struct {
+	trees *Ensemble
+	masks *masks
+	left  []uint64
+}
+
+// newEvaluator is for an ensemble and its masks, which may be nil.
+func newEvaluator(e *Ensemble, m *masks) evaluator {
+	v := evaluator{trees: e, masks: m}
+	if m != nil {
+		v.left = make([]uint64, m.words)
+	}
+	return v
+}
+
+// at is Ensemble.Predict.
+func (v *evaluator) at(x []float64) float64 {
+	if v.masks != nil {
+		return v.masks.predict(x, v.left)
+	}
+	return v.trees.Predict(x)
+}

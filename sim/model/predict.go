@@ -4,10 +4,9 @@ import "math"
 
 // Predictor evaluates a System without allocating. It is for one goroutine.
 type Predictor struct {
-	model *System
-	x     []float64
-	masks []*masks // by service; nil where the trees are too large
-	left  []uint64
+	model   *System
+	x       []float64
+	latency []evaluator // by service
 }
 
 // Predictor returns a new predictor.
@@ -17,11 +16,9 @@ func (m *System) Predictor() *Predictor {
 			m.masks = append(m.masks, newMasks(trees))
 		}
 	})
-	p := &Predictor{model: m, x: make([]float64, m.features.size()), masks: m.masks}
-	for _, k := range m.masks {
-		if k != nil && k.words > len(p.left) {
-			p.left = make([]uint64, k.words)
-		}
+	p := &Predictor{model: m, x: make([]float64, m.features.size())}
+	for s, trees := range m.Trees {
+		p.latency = append(p.latency, newEvaluator(trees, m.masks[s]))
 	}
 	return p
 }
@@ -30,12 +27,8 @@ func (m *System) Predictor() *Predictor {
 // in the order of the knobs, loads in the order of the services.
 func (p *Predictor) Latency(out, settings, offered []float64) {
 	p.model.features.fill(p.x, settings, offered)
-	for s, trees := range p.model.Trees {
-		if m := p.masks[s]; m != nil {
-			out[s] = math.Exp(m.predict(p.x, p.left))
-		} else {
-			out[s] = math.Exp(trees.Predict(p.x))
-		}
+	for s := range p.latency {
+		out[s] = math.Exp(p.latency[s].at(p.x))
 	}
 }
 

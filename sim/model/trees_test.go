@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,7 +81,7 @@ func TestOneSplitIsTheBest(t *testing.T) {
 		mean += v / float64(len(y))
 	}
 	gain := func(f int, threshold float64) float64 {
-		var left, right bucket
+		var left, right struct{ sum, rows float64 }
 		for row, v := range y {
 			if x[f][row] <= threshold {
 				left.sum += v - mean
@@ -96,7 +97,7 @@ func TestOneSplitIsTheBest(t *testing.T) {
 		return left.sum*left.sum/left.rows + right.sum*right.sum/right.rows
 	}
 	for f := range x {
-		for _, edge := range newBinning(x[f]).edges {
+		for _, edge := range newBinning(slices.Clone(x[f])).edges {
 			best = math.Max(best, gain(f, edge))
 		}
 	}

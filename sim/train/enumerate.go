@@ -83,7 +83,7 @@ func fit(m *rules.Mesh, d *dataset.Dataset, trees model.TreeParams, dataSHA256 s
 			budget = .05 // nothing is promised of it: a number for the reader only
 		}
 		f.card.Services = append(f.card.Services, ServiceCard{
-			Service: s.Name, Signal: goal.Signals[i], Offered: system.Offered[i], R2: one.R2,
+			Service: s.Name, Signal: goal.Signals[i], Offered: system.Offered[i], R2: one.R2, R2Loads: one.R2Loads,
 			Margin: one.Quantile(1 - budget), Spread: spread(one),
 		})
 	}
