@@ -55,19 +55,10 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 
 func newObserver(c *config.Config, m *rules.Mesh, source prometheusClient) (*observe.Observer, error) {
 	declared, _ := c.Source(m.Prometheus) // config.Load has checked that it is there
-	o := observe.Options{
-		API: source.api, By: m.Signals.By, Offset: declared.QueryOffset, Timeout: declared.Timeout,
-		// A rule may be evaluated just before the scrape that it should have seen.
-		Freshness: 2 * m.Interval,
-	}
+	o := observe.ForMesh(m)
+	o.API, o.Offset, o.Timeout = source.api, declared.QueryOffset, declared.Timeout
 	if o.Timeout == 0 {
 		o.Timeout = m.Interval * 2 / 5
-	}
-	for _, s := range m.Services {
-		o.Services = append(o.Services, s.Name)
-	}
-	for _, q := range m.Queries() {
-		o.Queries = append(o.Queries, observe.Query{Name: q.Name, Service: q.Service, Role: q.Role, Expr: q.Expr, Selectors: q.Selectors()})
 	}
 	return observe.New(o)
 }

@@ -158,6 +158,14 @@ func (t *Table) Whole(key string, fallback, least, most int) int {
 	return int(v)
 }
 
+// Bool reads true or false.
+func (t *Table) Bool(key string, fallback bool) bool {
+	if v, ok := read[bool](t, key, "true or false"); ok {
+		return v
+	}
+	return fallback
+}
+
 // Duration reads a duration as Prometheus writes it, of at least the given length.
 func (t *Table) Duration(key string, fallback, least time.Duration) time.Duration {
 	v, ok := read[string](t, key, `a duration such as "5s"`)
