@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/sim/model"
@@ -112,11 +113,11 @@ func TestWhateverTheNetworkProposes(t *testing.T) {
 				t.Fatalf("decision %+v", d)
 			}
 			seen[d.Infeasible]++
-			if d.Infeasible {
-				continue // sheds, and leaves it to the guard how much of that is allowed
-			}
 			if edits := guard.Limit(o, d.Action).Edits; len(edits) > 0 {
 				t.Fatalf("the guard edits %v", edits)
+			}
+			if d.Infeasible {
+				continue
 			}
 			var latency []float64
 			for _, e := range d.Expected {
@@ -300,5 +301,13 @@ func BenchmarkDecide(b *testing.B) {
 		if _, err := p.Decide(context.Background(), o); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The guard has nothing to edit, whatever is observed.
+func TestTheGuardHasNothingToEdit(t *testing.T) {
+	for seed := range uint64(2) {
+		a := artefact(t, seed)
+		plugintest.Unedited(t, configured(t, a), observation(t, a.Table, 14, 14, .05), 200)
 	}
 }

@@ -1,9 +1,8 @@
 package planning
 
 import (
-	"math"
-
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
 )
 
 // Met says how the objectives were met, for a reason.
@@ -17,7 +16,7 @@ func (c *Case) Met() string {
 // Stays reports whether the live action is on the grid and admissible, and no less than
 // score but for the hysteresis.
 func (c *Case) Stays(score float64) bool {
-	if !c.Grid[c.Nearest].Equal(c.O.Live, 1e-6) {
+	if a := c.Grid[c.Nearest]; !a.Equal(c.O.Live, 1e-6) || len(guard.Limit(c.O, a).Edits) > 0 {
 		return false
 	}
 	cost, _ := c.Weigh(c.Nearest)
@@ -32,27 +31,25 @@ func (c *Case) Decision(a policy.Action, chosen int, reason string) policy.Decis
 	}
 	n := len(c.Offered)
 	both := make([]policy.Prediction, 0, 2*n)
-	both = c.predictions(c.predictions(both, c.Predict(chosen)), c.Live)
+	both = c.predictions(both, c.Predict(chosen), c.speaks(chosen, a))
+	both = c.predictions(both, c.Live, c.speaks(c.Nearest, c.O.Live))
 	return policy.Decision{Action: a, Reason: reason, Expected: both[:n:n], ExpectedLive: both[n:]}
 }
 
-func (c *Case) predictions(to []policy.Prediction, latency []float64) []policy.Prediction {
+func (c *Case) predictions(to []policy.Prediction, latency []float64, supported bool) []policy.Prediction {
 	for s, v := range latency {
-		to = append(to, policy.Prediction{Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: c.Inside})
+		to = append(to, policy.Prediction{Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: supported})
 	}
 	return to
 }
 
 // Infeasible is the answer where no action will do. It does not trust the model: it
-// sheds the services that are predicted above their bound to their maximum, and leaves
-// the rest as it is. What names the actions that were looked at.
+// sheds the services that are predicted above their bound to their maximum, as far as the
+// guard lets it, and leaves the rest as it is. What names the actions that were looked at.
 func (c *Case) Infeasible(what string) policy.Decision {
-	a := c.O.Live.Clone()
-	c.Judge.Above(c.Live, c.O.Live, func(service int) {
-		if i := c.Blocking[service]; i >= 0 {
-			a[i].Value = math.Max(a[i].Value, c.O.Knobs[i].Max)
-		}
-	})
+	var above []int
+	c.Judge.Above(c.Live, c.O.Live, func(service int) { above = append(above, service) })
+	a := guard.Shed(c.O, above)
 	d := c.Decision(a, c.nearest(a), what+" meets every objective under its margin: shed the services predicted above their bound")
 	d.Infeasible = true
 	return d

@@ -19,10 +19,6 @@ import (
 // Tiny absorbs rounding where values and settings are compared.
 const Tiny = 1e-9
 
-// onGrid is how near the live settings have to be to an action of the grid for its
-// prediction to be theirs: weights are applied in whole percents.
-const onGrid = .011
-
 // Case is one decision after the other over one table: what is fixed with the table, and
 // from Begin to the next Begin what an observation says. It is for one goroutine; what it
 // lends is good until the next Begin. Slices are by service unless they say otherwise.
@@ -107,11 +103,18 @@ func (c *Case) Begin(o policy.Observation) error {
 	c.Nearest = c.nearest(o.Live)
 	c.Table.Predict(c.Live, c.corners, c.Nearest)
 	known := c.Live
-	if !c.Inside || !c.Grid[c.Nearest].Equal(o.Live, onGrid) {
+	if !c.speaks(c.Nearest, o.Live) {
 		known = nil
 	}
 	c.Judge.Begin(&c.O, c.Table.Signals, c.Offered, known)
 	return nil
+}
+
+// speaks reports whether the prediction for an action of the grid is one for the given
+// action, too: the loads are within the data, and the settings no further apart than
+// rounding moves them.
+func (c *Case) speaks(chosen int, a policy.Action) bool {
+	return c.Inside && c.Grid[chosen].Equal(a, policy.Rounding)
 }
 
 // fits checks that the observation is of the table's mesh.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/rules/guard"
@@ -279,4 +280,10 @@ func BenchmarkDecide(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// The guard has nothing to edit, whatever is observed.
+func TestTheGuardHasNothingToEdit(t *testing.T) {
+	tb := table(t, []string{"a", "b"}, shared)
+	plugintest.Unedited(t, configured(t, New(), tb, ""), observation(tb, .05, 14, 14), 500)
 }

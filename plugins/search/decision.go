@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/windvane/windvane/plugins/planning"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 )
-
-// hysteresis keeps the live action unless the gain exceeds this share of the value of all offered load.
-const hysteresis = .01
 
 // decision is one decision in the making. Slices are by service.
 type decision struct {
@@ -135,9 +133,9 @@ func (d *decision) decide() (policy.Decision, error) {
 	}
 	action := d.action(r.Choices)
 	stay := r.InForce.Feasible && d.action(r.InForce.Choices).Equal(live, tiny)
-	if stay && r.Value-r.InForce.Value <= hysteresis*d.all {
+	if stay && r.Value-r.InForce.Value <= planning.Hysteresis*d.all {
 		action = live.Clone()
-		reason = fmt.Sprintf("the live action meets every objective under its margin, and no other that was found is worth %.0f %% more", 100*hysteresis)
+		reason = fmt.Sprintf("the live action meets every objective under its margin, and no other that was found is worth %.0f %% more", 100*planning.Hysteresis)
 	}
 	if g := guard.Limit(d.mesh.o, action); len(g.Edits) > 0 {
 		action = g.Action // rounding: what the choices leave to the guard is less than it would record
@@ -176,19 +174,14 @@ func (d *decision) action(choices []int) policy.Action {
 // rest as it is.
 func (d *decision) infeasible() policy.Decision {
 	e, o := d.policy.evaluator, d.mesh.o
-	a := o.Live.Clone()
+	var above []int
 	latency := d.predict(o.Live)
 	for s := range latency {
-		if e.excess(s, latency, o.Live) <= 1 {
-			continue
-		}
-		for i, k := range o.Knobs {
-			if k.Kind == policy.Blocking && k.Service == o.Services[s].Name {
-				a[i].Value = math.Max(a[i].Value, k.Max)
-			}
+		if e.excess(s, latency, o.Live) > 1 {
+			above = append(above, s)
 		}
 	}
-	out := d.answer(guard.Limit(o, a).Action,
+	out := d.answer(guard.Shed(o, above),
 		"no admissible action that was found meets every objective under its margin: shed the services predicted above their bound")
 	out.Infeasible = true
 	return out

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/windvane/windvane/plugins/planning"
+	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/sim/model"
@@ -48,7 +50,7 @@ func TestDecideIsTheOptimumOfTheModel(t *testing.T) {
 	for i, l := range offered(o) {
 		all += l * o.Services[i].Value
 	}
-	if got := carriedValue(o, d.Action); d.Infeasible || got < best-hysteresis*all-1e-6 || got > best+1e-6 {
+	if got := carriedValue(o, d.Action); d.Infeasible || got < best-planning.Hysteresis*all-1e-6 || got > best+1e-6 {
 		t.Errorf("margin %v: carries %v, the optimum is %v; infeasible %v", margin, got, best, d.Infeasible)
 	}
 }
@@ -72,8 +74,7 @@ func TestDecideKeepsToLimitsAndMargins(t *testing.T) {
 		}
 		scatter(rng, o)
 		d := decide(t, p, o)
-		// Where live is above the cap by more than a step, the guard has to edit its own result.
-		if g := guard.Limit(o, d.Action); !g.Action.Equal(d.Action, 1e-9) || len(g.Edits) > 0 && !d.Infeasible {
+		if g := guard.Limit(o, d.Action); !g.Action.Equal(d.Action, 1e-9) || len(g.Edits) > 0 {
 			t.Fatalf("case %d: infeasible %v, and the guard would change %+v", n, d.Infeasible, g.Edits)
 		}
 		if d.Infeasible {
@@ -308,4 +309,10 @@ func TestUnusableInputIsAnError(t *testing.T) {
 	if d := decide(t, p, in.observation(1, math.NaN())); !d.Infeasible {
 		t.Error("a margin that is not a number was met")
 	}
+}
+
+// The guard has nothing to edit, whatever is observed.
+func TestTheGuardHasNothingToEdit(t *testing.T) {
+	in, b := artefact(t, 3)
+	plugintest.Unedited(t, configured(t, b, `{"evaluations": 300}`), in.observation(1, 0), 120)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/windvane/windvane/plugins/planning"
+	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/rules/margin"
@@ -388,4 +389,10 @@ func BenchmarkDecide(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The guard has nothing to edit, whatever is observed.
+func TestTheGuardHasNothingToEdit(t *testing.T) {
+	o := observation(14, 14, .05, 0)
+	plugintest.Unedited(t, configured(t), o, 1000)
 }

@@ -9,6 +9,7 @@ package guard
 
 import (
 	"math"
+	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -64,7 +65,8 @@ type Result struct {
 
 // Check limits what a policy wants. The observation's live action must be within
 // the knobs' ranges, as an actuator reads it. The result's action always is
-// within them, with weights that sum to 1, and checking it again changes nothing.
+// within them, with weights that sum to 1, and checking it again changes nothing: there
+// are no edits then.
 func Check(o policy.Observation, want policy.Action) Result {
 	if detail := missing(o); detail != "" {
 		return Result{Action: o.Live.Clone(), Refused: NoData, Detail: detail}
@@ -93,7 +95,28 @@ func Limit(o policy.Observation, want policy.Action) Result {
 		i = j
 	}
 	r.capTotal(o)
+	r.Edits = slices.DeleteFunc(r.Edits, func(e Edit) bool {
+		// What one limit changed, another took back: the step and the cap, where more is
+		// blocked than the cap allows.
+		w, ok := want.Get(e.KnobID)
+		v, _ := r.Action.Get(e.KnobID)
+		return ok && e.Reason != Malformed && math.Abs(v-w) <= slack
+	})
 	return r
+}
+
+// Shed returns the answer that trusts no model: the live action with the blocking of
+// some services, by their position, at its maximum, as far as the limits allow.
+func Shed(o policy.Observation, services []int) policy.Action {
+	a := o.Live.Clone()
+	for _, s := range services {
+		for _, k := range o.Knobs {
+			if k.Kind == policy.Blocking && k.Service == o.Services[s].Name {
+				a.Set(k.KnobID, k.Max)
+			}
+		}
+	}
+	return Limit(o, a).Action
 }
 
 // missing names the first signal that an objective needs and that is not valid.

@@ -88,6 +88,34 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestShedKeepsToTheLimits(t *testing.T) {
+	for _, tc := range []struct {
+		cap, floor float64
+		services   []int
+		want       []float64
+	}{
+		{1, 0, []int{1}, []float64{.2, .8, 3, .3, .7}},
+		{1, 0, []int{0, 1}, []float64{.8, .8, 3, .3, .7}},
+		{1, 5, []int{0}, []float64{.5, 0, 3, .3, .7}},         // of 10 requests/s
+		{.3, 0, []int{0, 1}, []float64{.3, .3, 3, .3, .7}},    // of all that is offered
+		{.05, 0, []int{0, 1}, []float64{.05, .05, 3, .3, .7}}, // less than is blocked now
+		{1, 0, nil, []float64{.2, 0, 3, .3, .7}},
+	} {
+		o := mesh(.2, 0, 3, .3, .7)
+		o.Limits.TotalBlocking = tc.cap
+		for i := range o.Services {
+			o.Services[i].Floor = tc.floor
+		}
+		got := Shed(o, tc.services)
+		if d := cmp.Diff(tc.want, values(got)); d != "" {
+			t.Errorf("%+v (-want +got):\n%s", tc, d)
+		}
+		if edits := Check(o, got).Edits; len(edits) > 0 {
+			t.Errorf("%+v: edited: %+v", tc, edits)
+		}
+	}
+}
+
 func TestFloorLimitsBlocking(t *testing.T) {
 	o := mesh(0, 0, 1, .5, .5)
 	o.Services[0].Floor = 5
@@ -167,6 +195,9 @@ func checkProperties(t *testing.T, o policy.Observation, want policy.Action) {
 	if !again.Action.Equal(r.Action, 1e-9) {
 		t.Fatalf("not idempotent: %v -> %v -> %v", want, r.Action, again.Action)
 	}
+	if len(again.Edits) > 0 {
+		t.Fatalf("from %v: %v -> %v is edited again: %+v", o.Live, want, r.Action, again.Edits)
+	}
 }
 
 func TestProperties(t *testing.T) {
@@ -179,7 +210,13 @@ func TestProperties(t *testing.T) {
 	for range n {
 		w := rng.Float64()
 		o := mesh(rng.Float64()*.5, rng.Float64()*.5, float64(1+rng.IntN(5)), w, 1-w)
-		o.Limits = policy.Limits{MaxStep: rng.Float64(), TotalBlocking: .5 + rng.Float64()*.5}
+		if rng.IntN(2) == 0 { // live may be far beyond the cap, or below the floors
+			o.Live[0].Value, o.Live[1].Value = .8*rng.Float64(), .8*rng.Float64()
+			for i := range o.Services {
+				o.Services[i].Floor = 10 * rng.Float64()
+			}
+		}
+		o.Limits = policy.Limits{MaxStep: rng.Float64(), TotalBlocking: rng.Float64()}
 		want := make([]float64, len(o.Knobs))
 		for i := range want {
 			switch rng.IntN(4) {
