@@ -47,6 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addPlugin(app, commands)
 	addRun(app, commands, stderr)
 	addStatus(app, commands, stdout)
+	addTest(app, commands, stdout)
 	addTrain(app, commands, stdout, stderr)
 
 	command, err := app.Parse(args)
