@@ -21,6 +21,8 @@ type arena struct {
 	trained   *train.Tabular             // on what the policies may have seen
 	artefacts map[string]*train.Artefact // trained elsewhere
 	networks  networks
+	unseen    series // that it was judged on
+	watch     watch  // of a policy behind the contract; may be nil
 }
 
 // judge runs every policy under every objective and load of one seed.
@@ -35,25 +37,20 @@ func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
 		{LoadUnseen, unseen(r.loads, random(streamUnseen))},
 	} {
 		s := series{offered: l.offered, noise: draw(r.noise, len(l.offered), noise)}
+		if l.name == LoadUnseen {
+			r.unseen = s
+		}
 		objectives := []string{train.ObjectiveBudget}
 		if r.goal.HasReward() {
 			objectives = []string{train.ObjectiveReward, train.ObjectiveBudget}
 		}
 		for _, objective := range objectives {
-			named := append([]string{Optimum, Static}, r.Policies...)
-			if r.on == OnHeldOut {
-				// An artefact may have seen all data: what made it is judged instead.
-				for _, a := range r.Artefacts {
-					named = append(named, a.Card.Policy)
-				}
-			}
-			slices.Sort(named)
-			for _, name := range slices.Compact(named) {
+			for _, name := range r.named() {
 				t, err := r.one(ctx, name, objective, s, random(streamRandom))
 				if err != nil {
 					return fmt.Errorf("policy %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
 				}
-				out[subject{objective, l.name, r.on, name, ""}] = t
+				out[subject{objective, l.name, r.on, name, ""}] = t.closed()
 			}
 			for name, artefact := range r.artefacts {
 				if artefact.Card.Policy == Learned && objective == train.ObjectiveReward {
@@ -67,11 +64,24 @@ func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
 				if err != nil {
 					return fmt.Errorf("artefact %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
 				}
-				out[subject{objective, l.name, r.on, artefact.Card.Policy, name}] = t
+				out[subject{objective, l.name, r.on, artefact.Card.Policy, name}] = t.closed()
 			}
 		}
 	}
 	return nil
+}
+
+// named lists the policies that an arena judges by name, sorted.
+func (r *arena) named() []string {
+	out := append([]string{Optimum, Static}, r.Policies...)
+	if r.on == OnHeldOut {
+		// An artefact may have seen all data: what made it is judged instead.
+		for _, a := range r.Artefacts {
+			out = append(out, a.Card.Policy)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // one runs one policy.
@@ -98,6 +108,9 @@ func (r *arena) one(ctx context.Context, name, objective string, s series, rng *
 				return r.follow(s, slices.Repeat([]int{r.truth.index[key(best.Action)]}, len(s.offered))), nil
 			}
 		}
+	case None:
+		start := r.truth.index[key(begin(r.truth.latency.Knobs, r.truth.choices.Grid))]
+		return r.follow(s, slices.Repeat([]int{start}, len(s.offered))), nil
 	case Random:
 		plan := make([]int, len(s.offered))
 		for t := range plan {
@@ -136,7 +149,7 @@ func (r *arena) tabular(ctx context.Context, artefact []byte, card train.Card, o
 }
 
 func (r *arena) steer(ctx context.Context, p policy.Policy, card train.Card, s series) (tally, error) {
-	return steered{mesh: r.Rules, policy: p, initial: card.Initial}.run(ctx, r.truth.asker(), s)
+	return steered{mesh: r.Rules, policy: p, initial: card.Initial, watch: r.watch}.run(ctx, r.truth.asker(), s)
 }
 
 // follow takes an action of the truth's grid in each interval.

@@ -25,13 +25,19 @@ const (
 	Threshold = "threshold" // hysteresis on what was measured
 	Static    = "static"    // the best setting that never changes, chosen on the policies' model
 	Random    = "random"    // uniform over the grid
+	None      = "none"      // no control: even weights, nothing blocked, all replicas
 )
 
 // Names lists the policies that can be asked for.
-func Names() []string { return []string{Optimum, Tabular, Learned, Threshold, Static, Random} }
+func Names() []string {
+	return []string{Optimum, Tabular, Learned, Threshold, Static, Random, None}
+}
 
 // Quick are the policies that take no time to train.
-func Quick() []string { return []string{Optimum, Tabular, Threshold, Static, Random} }
+func Quick() []string { return []string{Optimum, Tabular, Threshold, Static, Random, None} }
+
+// planners are the policies that plan under a budget: each has a frontier.
+func planners() []string { return []string{Tabular, Learned} }
 
 // Options say what Evaluate judges.
 type Options struct {
@@ -66,7 +72,7 @@ func Evaluate(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("evaluate: %w", err)
 	}
-	results, errs := make([]tallies, o.Seeds), make([]error, o.Seeds)
+	results, errs := make([]judged, o.Seeds), make([]error, o.Seeds)
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	o.Progress(fmt.Sprintf("judging, %d seeds", o.Seeds))
@@ -139,18 +145,38 @@ func prepare(o Options) (*evaluation, error) {
 
 func sameKnob(a, b policy.Knob) bool { return a.KnobID == b.KnobID && a.Service == b.Service }
 
+// judged is what one seed has shown.
+type judged struct {
+	rows    tallies
+	swept   sweep
+	stepped map[string]tally // by policy: the intervals after a step of the load
+	sample  *Timeline        // of the first seed
+}
+
 // seed judges everything with the random numbers of one seed.
-func (e *evaluation) seed(ctx context.Context, seed uint64) (tallies, error) {
-	out := tallies{}
+func (e *evaluation) seed(ctx context.Context, seed uint64) (judged, error) {
+	out := judged{rows: tallies{}}
 	arena := arena{evaluation: e, on: OnModel, truth: e.truth, trained: e.full, artefacts: e.Artefacts}
-	if err := arena.judge(ctx, seed, out); err != nil {
-		return nil, err
+	if err := arena.judge(ctx, seed, out.rows); err != nil {
+		return judged{}, err
 	}
 	half, err := e.heldOut(seed)
 	if err != nil {
-		return nil, fmt.Errorf("held-out half, seed %d: %w", seed, err)
+		return judged{}, fmt.Errorf("held-out half, seed %d: %w", seed, err)
 	}
-	return out, half.judge(ctx, seed, out)
+	if err := half.judge(ctx, seed, out.rows); err != nil {
+		return judged{}, err
+	}
+	if out.swept, err = half.sweep(ctx, seed); err != nil {
+		return judged{}, err
+	}
+	if out.stepped, err = half.stepLoad(ctx, seed); err != nil {
+		return judged{}, err
+	}
+	if seed == e.Seed {
+		out.sample, err = half.timeline(ctx, seed)
+	}
+	return out, err
 }
 
 // heldOut splits the configurations in halves: one to learn from, one to judge by.
@@ -184,6 +210,7 @@ const (
 	streamUnseen
 	streamNoise
 	streamRandom
+	streamStep
 )
 
 // subject names what a row is about.
@@ -193,44 +220,78 @@ type subject struct {
 
 type tallies map[subject]tally
 
-// report sums up the seeds into rows, in a fixed order.
-func (e *evaluation) report(results []tallies) Report {
-	sums := tallies{}
+// report sums up the seeds, its rows in a fixed order.
+func (e *evaluation) report(results []judged) Report {
+	runs := map[subject][]tally{}
 	for _, one := range results {
-		for _, s := range sortedSubjects(one) {
-			sum := sums[s]
-			sum.merge(one[s])
-			sums[s] = sum
+		for s, t := range one.rows {
+			runs[s] = append(runs[s], t)
 		}
 	}
-	var r Report
-	for _, s := range sortedSubjects(sums) {
-		t, best := sums[s], sums[subject{s.objective, s.load, s.on, Optimum, ""}]
-		row := Row{
-			Policy: s.policy, Artefact: s.artefact, Objective: s.objective, Load: s.load, On: s.on, Seeds: len(results),
-			ViolatedRatio: map[string]float64{}, CarriedMeasuredRatio: share(t.measured, t.offered),
+	r := Report{Seed: e.Seed, Seeds: e.Seeds, Budget: map[string]float64{}}
+	for i, service := range e.goal.Services {
+		if e.goal.Budget[i] < 1 {
+			r.Budget[service.Name] = e.goal.Budget[i]
 		}
-		if v := share(t.nominal, t.offered); v != nil {
-			row.CarriedRatio = *v // else nothing was ever offered
-		}
-		if s.objective == train.ObjectiveReward {
-			row.RewardRatio = share(t.reward, best.reward)
-		} else {
-			row.RewardRatio = share(t.value, best.value)
-		}
-		for i, service := range e.goal.Services {
-			if e.goal.Budget[i] < 1 {
-				row.ViolatedRatio[service.Name] = float64(t.violated[i]) / float64(t.intervals)
-			}
-		}
-		r.Rows = append(r.Rows, row)
 	}
+	for _, s := range sortedSubjects(runs) {
+		r.Rows = append(r.Rows, e.row(s, runs[s], runs[subject{s.objective, s.load, s.on, Optimum, ""}]))
+	}
+	r.Frontier = e.frontier(results, runs)
+	r.LoadStep = e.loadStep(results)
+	r.Timeline = results[0].sample
 	return r
 }
 
-func sortedSubjects(t tallies) []subject {
-	out := make([]subject, 0, len(t))
-	for s := range t {
+// row sums up the runs of one subject beside the optimum's with the same seeds.
+func (e *evaluation) row(s subject, runs, best []tally) Row {
+	row := Row{
+		Policy: s.policy, Artefact: s.artefact, Objective: s.objective, Load: s.load, On: s.on, Seeds: len(runs),
+		ViolatedRatio: map[string]float64{}, Violated: map[string]Estimate{}, WorstWindow: map[string]float64{},
+	}
+	worth := func(t tally) float64 { return t.value }
+	if s.objective == train.ObjectiveReward {
+		worth = func(t tally) float64 { return t.reward }
+	}
+	offered := sumOf(runs, func(t tally) float64 { return t.offered })
+	row.CarriedMeasuredRatio = share(sumOf(runs, func(t tally) float64 { return t.measured }), offered)
+	if v := share(sumOf(runs, func(t tally) float64 { return t.nominal }), offered); v != nil {
+		row.CarriedRatio = *v // else nothing was ever offered
+	}
+	row.RewardRatio = share(sumOf(runs, worth), sumOf(best, worth))
+	row.Regret = regret(row.RewardRatio, runs, best, worth)
+	for i, service := range e.goal.Services {
+		if e.goal.Budget[i] >= 1 {
+			continue
+		}
+		row.Violated[service.Name] = estimateOf(runs, func(t tally) float64 { return t.violatedRatio(i) })
+		row.ViolatedRatio[service.Name] = row.Violated[service.Name].Mean
+		row.WorstWindow[service.Name] = sumOf(runs, func(t tally) float64 { return t.worst[i] }) / float64(len(runs))
+	}
+	return row
+}
+
+// regret is what a share of the optimum lacks to 1, nil where there is none.
+func regret(ratio *float64, runs, best []tally, worth func(tally) float64) *Estimate {
+	if ratio == nil {
+		return nil
+	}
+	out := &Estimate{Mean: 1 - *ratio}
+	each := make([]float64, len(runs))
+	for i := range runs {
+		v := share(worth(runs[i]), worth(best[i]))
+		if v == nil {
+			return out // the optimum of a run is worth nothing
+		}
+		each[i] = *v
+	}
+	out.Half = estimate(each).Half
+	return out
+}
+
+func sortedSubjects(runs map[subject][]tally) []subject {
+	out := make([]subject, 0, len(runs))
+	for s := range runs {
 		out = append(out, s)
 	}
 	places := []string{OnModel, OnHeldOut}

@@ -242,18 +242,19 @@ func beginning(t *testing.T, e *evaluation) {
 
 // What is not known is null, never NaN, which JSON cannot hold.
 func TestReportHoldsNoNaN(t *testing.T) {
-	e := &evaluation{goal: &train.Goal{Services: []policy.Service{{Name: "a"}}, Budget: []float64{.1}}}
-	nothing := tally{intervals: 1, measured: math.NaN(), violated: []int{0}}
-	r := e.report([]tallies{{
-		subject{train.ObjectiveReward, LoadSeen, OnModel, Optimum, ""}: nothing,
-		subject{train.ObjectiveBudget, LoadSeen, OnModel, Optimum, ""}: nothing,
-	}})
+	e := &evaluation{goal: &train.Goal{Services: []policy.Service{{Name: "a"}}, Budget: []float64{.1}}, loads: [][]float64{{1}}}
+	nothing := tally{intervals: 1, measured: math.NaN(), violated: []int{0}, worst: []float64{0}}
+	r := e.report([]judged{{rows: tallies{
+		subject{train.ObjectiveReward, LoadSeen, OnModel, Optimum, ""}:     nothing,
+		subject{train.ObjectiveBudget, LoadSeen, OnModel, Optimum, ""}:     nothing,
+		subject{train.ObjectiveBudget, LoadUnseen, OnHeldOut, Optimum, ""}: nothing,
+	}}})
 	got, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `"reward_ratio":null,"violated_ratio":{"a":0},"carried_ratio":0,"carried_measured_ratio":null`
-	if n := strings.Count(string(got), want); n != 2 {
-		t.Errorf("%s\nwant %s in both rows", got, want)
+	if n := strings.Count(string(got), want); n != 3 {
+		t.Errorf("%s\nwant %s in every row", got, want)
 	}
 }

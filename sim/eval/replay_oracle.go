@@ -144,23 +144,8 @@ func (e *ellipsoid) cut(gradient []float64) bool {
 	return true
 }
 
-// worstWindow is the greatest share of true values in a window of so many intervals.
-func worstWindow(broken []bool, window int) float64 {
-	window = min(window, len(broken))
-	in, most := 0, 0
-	for t, b := range broken {
-		if b {
-			in++
-		}
-		if t >= window && broken[t-window] {
-			in--
-		}
-		if t >= window-1 {
-			most = max(most, in)
-		}
-	}
-	return float64(most) / float64(max(window, 1))
-}
+// worstWindow is the greatest share of true values in a window.
+func worstWindow(broken []bool) float64 { return slices.Max(windowShares([][]bool{broken})) }
 
 // summary is the mean and the extremes of figures.
 type summary struct{ mean, least, most float64 }

@@ -106,7 +106,6 @@ type measures struct {
 // Lengths in intervals.
 const (
 	replayIntervals = 2000
-	replayWindow    = 100
 	replayEarly     = 200
 )
 
@@ -271,7 +270,7 @@ func (m *replayMeter) sum() measures {
 	for _, b := range m.broken {
 		out.violated = append(out.violated, shareOf(b))
 		out.early = append(out.early, shareOf(b[:min(replayEarly, len(b))]))
-		out.worst = append(out.worst, worstWindow(b, replayWindow))
+		out.worst = append(out.worst, worstWindow(b))
 	}
 	return out
 }

@@ -318,10 +318,10 @@ func TestWholeRunOptimumBoundsEveryPlan(t *testing.T) {
 
 func TestWorstWindow(t *testing.T) {
 	b := slices.Concat(make([]bool, 90), slices.Repeat([]bool{true}, 15), make([]bool, 200))
-	if got := worstWindow(b, 100); got != .15 {
+	if got := worstWindow(b); got != .15 {
 		t.Errorf("worst window of 100: %v, want 0.15", got)
 	}
-	if got := worstWindow(b[85:95], 100); got != .5 {
+	if got := worstWindow(b[85:95]); got != .5 {
 		t.Errorf("a run shorter than the window: %v, want 0.5", got)
 	}
 }

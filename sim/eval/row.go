@@ -1,14 +1,5 @@
 package eval
 
-import (
-	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"strings"
-	"text/tabwriter"
-)
-
 // The names of what a row is about.
 const (
 	LoadSeen   = "seen"   // every combination of the loads that the table was made at
@@ -37,65 +28,19 @@ type Row struct {
 	// CarriedMeasuredRatio is what a model of the measured carried load predicts, of
 	// what is offered: blocking can be a rate limit. Nil where it was never measured.
 	CarriedMeasuredRatio *float64 `json:"carried_measured_ratio"`
+
+	Regret      *Estimate           `json:"regret"`             // 1 - RewardRatio; nil where that is
+	Violated    map[string]Estimate `json:"violated"`           // ViolatedRatio, with its interval
+	WorstWindow map[string]float64  `json:"worst_window_ratio"` // by service: violated in the worst 100 intervals of a run, mean over seeds
 }
 
 // Report is the answer of Evaluate.
 type Report struct {
-	Rows []Row `json:"rows"`
-}
-
-// WriteText writes the report as a table for a person.
-func (r Report) WriteText(w io.Writer) error {
-	services := map[string]bool{}
-	for _, row := range r.Rows {
-		for s := range row.ViolatedRatio {
-			services[s] = true
-		}
-	}
-	names := slices.Sorted(maps.Keys(services))
-	head := []string{"objective", "load", "on", "policy", "of optimum"}
-	for _, s := range names {
-		head = append(head, "violated "+s)
-	}
-	head = append(head, "carried", "measured")
-	lines := []string{strings.Join(head, "\t")}
-	for i, row := range r.Rows {
-		if i > 0 && (row.Objective != r.Rows[i-1].Objective || row.Load != r.Rows[i-1].Load || row.On != r.Rows[i-1].On) {
-			lines = append(lines, strings.Repeat("\t", len(head)-1)) // a line without cells would end the columns
-		}
-		name := row.Policy
-		if row.Artefact != "" {
-			name = row.Artefact
-		}
-		cells := []string{row.Objective, row.Load, row.On, name, number(row.RewardRatio, "%.4f")}
-		for _, s := range names {
-			v, ok := row.ViolatedRatio[s]
-			if !ok {
-				cells = append(cells, "-")
-				continue
-			}
-			cells = append(cells, fmt.Sprintf("%.1f %%", 100*v))
-		}
-		cells = append(cells, fmt.Sprintf("%.3f", row.CarriedRatio), number(row.CarriedMeasuredRatio, "%.3f"))
-		lines = append(lines, strings.Join(cells, "\t"))
-	}
-	var b strings.Builder
-	out := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, l := range lines {
-		_, _ = fmt.Fprintln(out, l)
-	}
-	_ = out.Flush() // a strings.Builder does not fail
-	for l := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(l, " \n")); err != nil {
-			return fmt.Errorf("evaluation: %w", err)
-		}
-	}
-	return nil
-}
-
-func number(v *float64, format string) string {
-	if v == nil {
-		return "-"
-	}
-	return fmt.Sprintf(format, *v)
+	Rows     []Row              `json:"rows"`
+	Seed     uint64             `json:"seed"`
+	Seeds    int                `json:"seeds"`
+	Budget   map[string]float64 `json:"budget"` // by service with a bound
+	Frontier []FrontierPoint    `json:"frontier"`
+	LoadStep LoadStep           `json:"load_step"`
+	Timeline *Timeline          `json:"-"` // nil without a policy that plans under margins
 }

@@ -20,7 +20,12 @@ type steered struct {
 	mesh    *rules.Mesh
 	policy  policy.Policy
 	initial func(service, signal string) margin.Calibration
+	watch   watch // may be nil
 }
+
+// watch is told of each interval: what the policy was handed, with the action that
+// became live, and the latencies that were measured.
+type watch func(t int, o *policy.Observation, a *asker, latency []float64)
 
 // names of the signals that a truth has beside the latencies.
 const (
@@ -62,6 +67,9 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 		a.of(offered, o.Live)
 		o.At = o.At.Add(s.mesh.Interval)
 		tell(&o, a, offered, sum.add(a, offered, run.noise[t], measured))
+		if s.watch != nil {
+			s.watch(t, &o, a, measured)
+		}
 		if choice.Counted {
 			// The prediction is for the very action and load that were measured.
 			control = control.Compare(params, &o, d.Expected)
