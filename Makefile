@@ -33,3 +33,9 @@ bench: ## the benchmarks, beside their peers; writes bench.json; as in make benc
 		(cd $$package && BENCH_JSON="$(CURDIR)/bench.json" BENCH_COMMAND="make bench TRACE=$(TRACE)" BENCH_COMMIT="$$commit" \
 			TRACE="$(if $(TRACE),$(abspath $(TRACE)))" "$(CURDIR)/bin/bench.test" -test.run '^TestBench$$' | sed -u '/^PASS$$/d'); \
 	done; echo; echo "written: bench.json"
+
+.PHONY: peers
+peers: ## make bench, then its peers in Python (integration/peers), whose figures go into bench.json; as in make peers TRACE=path
+	@set -e; splits=$$(mktemp -d); trap 'rm -rf "$$splits"' EXIT; \
+	BENCH_SPLITS="$$splits" $(MAKE) --no-print-directory bench; \
+	integration/peers/run.sh "$(abspath $(or $(TRACE),examples/mo1/trace-sample.csv))" "$(CURDIR)/bench.json" "$$splits"

@@ -1,10 +1,12 @@
 """The optimum of plugins/search's stored instances, as a mixed integer program by HiGHS.
 
     pip install -r requirements.txt
-    python milp.py ../../../plugins/search/testdata/instances.json [SECONDS]
+    python milp.py ../../../plugins/search/testdata/instances.json
 
-solves each instance that has no reference yet, for at most SECONDS (120) each, and
-writes its own solution and its dual bound, both in value per second, into the file.
+solves each instance that has no reference yet, for at most 120 s each (--seconds), and
+writes its own solution and its dual bound, both in value per second, into the file. With
+--ours BENCH.JSON it solves all of them again, leaves the file as it is, and prints and
+fills in the peers of what `make bench` wrote there.
 
 The program: one binary variable for each service and setting; exactly one setting a
 service; for each node and each service that may use it, load <= the load at which the
@@ -12,15 +14,21 @@ node's delay is the service's bound, if the service's setting uses the node. Tha
 is known here because the delay is a formula; a policy does not have it.
 """
 
+import argparse
 import json
 import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import scipy
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_matrix
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from figures import Figures
+from progress import Progress
 
 LEVELS = 6
 SETTINGS = LEVELS * (LEVELS - 1) + 1
@@ -98,11 +106,7 @@ def write(path, data):
     os.replace(path + ".new", path)
 
 
-def main():
-    path = sys.argv[1]
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 120
-    with open(path, encoding="utf-8") as f:
-        data = json.load(f)
+def refer(data, path, seconds):
     for instance in data["instances"]:
         if instance["reference"]["bound"] > 0:
             continue
@@ -111,6 +115,36 @@ def main():
         print(f"{len(instance['services']):4d} services, seed {instance['seed']}: value {r['value']:.3f}, "
               f"bound {r['bound']:.3f}, {r['seconds']} s", flush=True)
         write(path, data)
+
+
+def compare(data, seconds, bench):
+    """Shares are of the bound that the file has, as windvane's are."""
+    shares, took = {}, {}
+    with Progress("mixed integer programs", len(data["instances"])) as p:
+        for instance in data["instances"]:
+            r, n = solve(instance, seconds), len(instance["services"])
+            shares.setdefault(n, []).append(r["value"] / instance["reference"]["bound"])
+            took.setdefault(n, []).append(r["seconds"])
+            p.add()
+    figures, who = Figures(), f"HiGHS of scipy {scipy.__version__}, {seconds:.0f} s at most"
+    for n, share in shares.items():
+        for name, value, unit in (("share", np.median(share), "1"), ("share_least", min(share), "1"), ("seconds", np.median(took[n]), "s")):
+            figures.add(f"search_{n}_{name}", f"search_{n}_{name}", value, unit, len(share), who)
+    figures.report("search, as a share of the bound that no solution exceeds", bench, f"milp.py --seconds {seconds:.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("instances", metavar="INSTANCES.JSON")
+    parser.add_argument("--seconds", type=float, default=120, help="for each instance")
+    parser.add_argument("--ours", metavar="BENCH.JSON", help="figures of make bench")
+    a = parser.parse_args()
+    with open(a.instances, encoding="utf-8") as f:
+        data = json.load(f)
+    if a.ours:
+        compare(data, a.seconds, a.ours)
+    else:
+        refer(data, a.instances, a.seconds)
 
 
 if __name__ == "__main__":

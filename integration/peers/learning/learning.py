@@ -1,0 +1,99 @@
+"""The published learning pipeline, timed and judged beside windvane's.
+
+    pip install -r requirements.txt
+    python learning.py --trace TRACE.csv --ours bench.json
+
+fits scikit-learn's models on the trace of examples/mo1, runs the authors' simulator with
+them, trains PPO of Stable-Baselines3 in it, and prints one table of ratios to the figures
+that `make bench TRACE=...` wrote into bench.json, whose peer fields it fills. `make peers`
+does both. Figures of one core are in seconds of CPU time, so that what else the machine
+does is not counted.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import models
+import mo1
+import simulator
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from figures import Figures
+from progress import Progress
+
+
+def system_model(figures, trace, cross_validations):
+    """R2 where the configuration was held out, and the times of fits and predictions."""
+    folds = sum(len(np.unique(fold)) for fold in cross_validations.values())
+    kinds = (("boosting", "HistGradientBoosting", models.boosting), ("forest", "random forest", lambda seed: models.forest(seed, -1)))
+    with Progress("fits with configurations held out", 2 * 2 * folds) as p:
+        for name, who, make in kinds:
+            r2 = [models.held_out_r2(lambda: make(seed), trace, fold, p) for seed, fold in cross_validations.items()]
+            for s, service in enumerate(mo1.SERVICES):
+                figures.add(f"model_r2_{service}", f"{name}_r2_{service}", np.median([r[s] for r in r2]), "1", len(r2), who)
+    with Progress("timed fits of both services", 4) as p:
+        wall, cpu, fitted = models.fit_seconds(lambda: models.boosting(1), trace, 3)
+        p.add(3)
+        figures.add("model_fit", "boosting_fit", wall, "s", 3, "HistGradientBoosting, all cores")
+        figures.add("model_fit_cpu", "boosting_fit_cpu", cpu, "s", 3, "HistGradientBoosting, CPU time")
+        figures.add("model_predict", "boosting_predict", models.predict_microseconds(fitted, trace, 3), "us", 3, "HistGradientBoosting, a batch on one core")
+        wall, cpu, forests = models.fit_seconds(lambda: models.forest(1), trace, 1)
+        p.add()
+        figures.add("model_fit_cpu", "forest_fit_cpu", cpu, "s", 1, "random forest, CPU time")
+        figures.add("fit", "forest_fit", wall, "s", 1, "random forest, one core, no cross-validation")
+        figures.add("model_predict", "forest_predict", models.predict_microseconds(forests, trace, 1), "us", 1, "random forest, a batch on one core")
+    return forests
+
+
+def simulators(figures, forests, table, times=5):
+    with Progress("timings of the simulators", 2 * times) as p:
+        for ours, name, env, who in (
+            ("simulator_model_steps", "model_steps", simulator.with_models(forests), "Gymnasium, forests in step()"),
+            ("simulator_table_steps", "table_steps", simulator.with_table(table), "Gymnasium, their table in step()"),
+        ):
+            rates = []
+            for _ in range(times):
+                rates.append(simulator.step_rate(env))
+                p.add()
+            figures.add(ours, name, np.median(rates), "1/s", times, who)
+
+
+def learner(figures, table, seeds, steps):
+    with Progress("steps of PPO", len(seeds) * steps) as p:
+        runs = [simulator.train(table, seed, steps, p) for seed in seeds]
+    took, seen, unseen = (np.median(column) for column in zip(*runs))
+    who = f"Stable-Baselines3, {steps} steps"
+    figures.add("ppo_train_seconds", "ppo_train_seconds", took, "s", len(seeds), who + ", CPU time")
+    figures.add("ppo_steps_per_second", "ppo_steps_per_second", steps / took, "1/s", len(seeds), who)
+    figures.add("ppo_seen_ratio", "ppo_seen_ratio", seen, "1", len(seeds), who)
+    figures.add("ppo_unseen_ratio", "ppo_unseen_ratio", unseen, "1", len(seeds), who)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trace", required=True, help="a trace in the form of examples/mo1/trace-sample.csv")
+    parser.add_argument("--ours", metavar="BENCH.JSON", help="figures of make bench, whose peer fields are filled")
+    parser.add_argument("--splits", metavar="DIR", help="cross-validations to share with windvane; default: drawn here")
+    parser.add_argument("--seeds", default="1,2,3", help="of PPO, and of the cross-validations that are drawn here")
+    parser.add_argument("--steps", type=int, default=simulator.STEPS, help="of PPO")
+    a = parser.parse_args()
+    seeds = [int(s) for s in a.seeds.split(",")]
+    trace = mo1.Trace(a.trace)
+    folds = mo1.read_folds(a.splits, trace) if a.splits else {s: mo1.draw_folds(trace, s) for s in seeds}
+
+    figures = Figures()
+    forests = system_model(figures, trace, folds)
+    table = mo1.tabulate(forests)
+    simulators(figures, forests, table)
+    learner(figures, table, seeds, a.steps)
+    figures.report(f"learning, {trace.rows} rows, seeds {a.seeds}; peer: scikit-learn, Gymnasium and Stable-Baselines3,"
+                   f" Python {platform.python_version()}, {os.cpu_count()} cores", a.ours, f"learning.py --trace {a.trace}")
+
+
+if __name__ == "__main__":
+    main()
