@@ -27,6 +27,8 @@ type metrics struct {
 	results    *prometheus.CounterVec   // mesh, outcome
 	intervals  *prometheus.CounterVec   // mesh, service, signal
 	violations *prometheus.CounterVec   // mesh, service, signal
+	infeasible *prometheus.CounterVec   // mesh
+	unmet      *prometheus.CounterVec   // mesh, service, signal
 	budget     *prometheus.GaugeVec     // mesh, service, signal
 	margin     *prometheus.GaugeVec     // mesh, service, signal
 	debt       *prometheus.GaugeVec     // mesh, service, signal
@@ -58,6 +60,8 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		results:    counter("windvane_actuations_total", "Plans by what became of them.", "mesh", "outcome"),
 		intervals:  counter("windvane_slo_intervals_total", "Intervals in which an objective was measured.", "mesh", "service", "signal"),
 		violations: counter("windvane_slo_violations_total", "Sum of the errors of an objective over those intervals.", "mesh", "service", "signal"),
+		infeasible: counter("windvane_slo_infeasible_intervals_total", "Intervals with nothing feasible: what a policy sheds then was in force.", "mesh"),
+		unmet:      counter("windvane_slo_infeasible_violations_total", "Sum of the errors of an objective over those intervals.", "mesh", "service", "signal"),
 		budget:     gauge("windvane_slo_error_budget_ratio", "Allowed share of bad intervals.", "mesh", "service", "signal"),
 		margin:     gauge("windvane_slo_margin_ratio", "Margin on the prediction of an objective's signal.", "mesh", "service", "signal"),
 		debt:       gauge("windvane_slo_debt_intervals", "Debt against the error budget, in bad intervals.", "mesh", "service", "signal"),
@@ -132,10 +136,17 @@ func (m *metrics) objectives(r loop.Report) {
 		return
 	}
 	m.results.WithLabelValues(r.Mesh, r.Outcome.Result).Inc()
+	if r.Flagged {
+		m.infeasible.WithLabelValues(r.Mesh).Inc()
+	}
 	for _, e := range r.Outcome.Errors {
-		if e.Known {
-			m.intervals.WithLabelValues(r.Mesh, e.Service, e.Signal).Inc()
-			m.violations.WithLabelValues(r.Mesh, e.Service, e.Signal).Add(e.Error)
+		if !e.Known {
+			continue
+		}
+		m.intervals.WithLabelValues(r.Mesh, e.Service, e.Signal).Inc()
+		m.violations.WithLabelValues(r.Mesh, e.Service, e.Signal).Add(e.Error)
+		if r.Flagged {
+			m.unmet.WithLabelValues(r.Mesh, e.Service, e.Signal).Add(e.Error)
 		}
 	}
 }

@@ -66,8 +66,12 @@ type Objective struct {
 	Budget    float64  `json:"budget"`          // allowed share of bad intervals
 	Violated  *float64 `json:"violated_ratio"`  // measured share; null: no interval was measured
 	Intervals int      `json:"intervals"`       // measured ones
-	Margin    float64  `json:"margin"`
-	Debt      float64  `json:"debt"` // bad intervals beyond the budget, offset by the calibrated margin
+	// Of these, the ones in which no action met every objective under its margin, so that
+	// what the policy sheds then was in force.
+	Infeasible int      `json:"infeasible_intervals"`
+	Unmet      *float64 `json:"infeasible_violated_ratio"` // share of them that was violated; null: there were none
+	Margin     float64  `json:"margin"`
+	Debt       float64  `json:"debt"` // bad intervals beyond the budget, offset by the calibrated margin
 
 	WindowSeconds float64            `json:"window_seconds"`
 	Left          *float64           `json:"left_ratio"`        // share of the budget left over the window; below 0: overspent; null: not measured
@@ -133,12 +137,17 @@ func (m Mesh) writeText(b *strings.Builder) {
 	}
 }
 
-// writeBudgets says which budgets burn too fast, and where the shared ones stand.
+// writeBudgets says which budgets burn too fast, which could not be kept, and where the
+// shared ones stand.
 func (m Mesh) writeBudgets(b *strings.Builder) {
 	for _, s := range m.Services {
 		for _, o := range s.Objectives {
 			if o.Burning != "" {
 				_, _ = fmt.Fprintf(b, "  %s of %s burns its budget too fast, over %s\n", o.Signal, s.Name, o.Burning)
+			}
+			if o.Infeasible > 0 {
+				_, _ = fmt.Fprintf(b, "  %s of %s: nothing was feasible in %d of %d intervals, of which %s violated\n",
+					o.Signal, s.Name, o.Infeasible, o.Intervals, percent(o.Unmet))
 			}
 		}
 	}

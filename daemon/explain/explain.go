@@ -119,6 +119,9 @@ func (e *Explanation) decision(p func(string, ...any)) {
 		return
 	}
 	p("  policy %s (%s): %s", i.Policy, i.PolicyRole, i.Decision.Reason)
+	if i.Decision.Infeasible {
+		p("  flagged: no action meets every objective under its margin")
+	}
 	for _, s := range i.Services {
 		for _, o := range s.Objectives {
 			e.expectation(p, s.Name, o)
@@ -187,18 +190,21 @@ func (e *Explanation) outcome(p func(string, ...any)) {
 		case !x.Known:
 			p("  %s of %s: not measured (%s): neither success nor failure", x.Signal, x.Service, value)
 		case x.Error > 0:
-			p("  %s of %s: %s, broken%s", x.Signal, x.Service, value, countedText(x.Counted))
+			p("  %s of %s: %s, broken%s", x.Signal, x.Service, value, e.countedText(x.Counted))
 		default:
-			p("  %s of %s: %s, kept%s", x.Signal, x.Service, value, countedText(x.Counted))
+			p("  %s of %s: %s, kept%s", x.Signal, x.Service, value, e.countedText(x.Counted))
 		}
 	}
 }
 
-func countedText(counted bool) string {
-	if counted {
-		return ""
+func (e *Explanation) countedText(counted bool) string {
+	switch {
+	case !counted:
+		return " (not the policy's doing: its margin does not move)"
+	case e.Intent.Decision != nil && e.Intent.Decision.Infeasible:
+		return " (counted among the intervals with nothing feasible)"
 	}
-	return " (not the policy's doing: its margin does not move)"
+	return ""
 }
 
 func resultText(result string) string {

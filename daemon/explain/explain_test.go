@@ -38,7 +38,7 @@ func intent(cycle uint64) journal.Intent {
 	}
 }
 
-// write makes a journal of two cycles of mesh shop and one of another mesh.
+// write makes a journal of two cycles of mesh shop and one of each of two others.
 func write(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -63,6 +63,13 @@ func write(t *testing.T) string {
 	hold.Policy, hold.PolicyRole, hold.FallbackReason = "rules", journal.RoleFallback, "failed: plugin planner: is down"
 	hold.State[0] = policy.Signal{Name: "latency", Service: "a", Role: policy.RoleLatency, Status: policy.Stale}
 	add("shop", journal.KindIntent, hold)
+	shed := intent(3)
+	shed.Edits, shed.Decision.Infeasible, shed.Decision.Reason = nil, true, "no admissible action meets every objective: shed a"
+	add("shed", journal.KindIntent, shed)
+	add("shed", journal.KindOutcome, journal.Outcome{
+		Cycle: 3, Result: journal.ResultConverged, State: policy.State{signal("latency", policy.RoleLatency, .13)},
+		Errors: []journal.ObjectiveError{{Service: "a", Signal: "latency", Error: 1, Known: true, Counted: true}},
+	})
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +96,7 @@ func TestText(t *testing.T) {
 	}{
 		"testdata/acted.txt": {"shop", 1},
 		"testdata/held.txt":  {"shop", 0},
+		"testdata/shed.txt":  {"shed", 3},
 		"testdata/blind.txt": {"other", 9},
 	} {
 		got := text(t, c.mesh, c.cycle)

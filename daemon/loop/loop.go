@@ -126,6 +126,7 @@ type Report struct {
 	Mesh     string
 	At       time.Time
 	Outcome  *journal.Outcome // of the cycle before; nil: there was none open
+	Flagged  bool             // in its interval the fallback of a decision with nothing feasible was in force
 	Intent   journal.Intent
 	Problems []observe.Problem // why signals are not valid
 	Guard    string            // detail of the guard's refusal

@@ -39,15 +39,3 @@ func TestTheShareOfTheLastResidualIsHanded(t *testing.T) {
 		t.Errorf("lag %v for settings that were not in force before", o.Lag)
 	}
 }
-
-// Intervals under the fallback of a decision with nothing feasible are counted, and
-// counted as such.
-func TestFlaggedIntervalsAreCounted(t *testing.T) {
-	f := newFake()
-	f.infeasible, f.latency = true, .2
-	l := newLoop(t, f, "act", nil)
-	r := cycles(l, 1, 5)
-	if e := r.Control[0]; e.Flagged != 4 || e.FlaggedSpent != 4 || e.Counted != 4 {
-		t.Errorf("%d flagged with %v violations, %d counted; want 4 each", e.Flagged, e.FlaggedSpent, e.Counted)
-	}
-}

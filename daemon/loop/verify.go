@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/windvane/windvane/daemon/journal"
@@ -12,8 +13,10 @@ import (
 // verify closes the intent of the cycle before: what is in force now, and what the
 // interval in between measured. It moves the control state.
 func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *Report) *journal.Outcome {
-	control, measured := l.control.Measure(l.params, l.services, state, l.origin(live).Choice())
+	choice := l.origin(live).Choice()
+	control, measured := l.control.Measure(l.params, l.services, state, choice)
 	l.control = control
+	r.Flagged = choice.Flagged && slices.ContainsFunc(measured, func(m margin.Measured) bool { return m.Known })
 	if l.open == nil {
 		return nil
 	}

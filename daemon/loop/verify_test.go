@@ -1,0 +1,118 @@
+package loop
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+func TestResultsFollowWhatIsInForce(t *testing.T) {
+	for _, c := range []struct {
+		name, result string
+		counted      int
+		during       func(*fake) // before the write
+		after        func(*fake) // after it
+	}{
+		{"converged", journal.ResultConverged, 1, nil, nil},
+		{"refused", journal.ResultFailed, 0, func(f *fake) { f.applyErr = errors.New("403") }, nil},
+		{"answer lost", journal.ResultConverged, 1, func(f *fake) { f.applyErr, f.writes = errors.New("timeout"), true }, nil},
+		{"somebody else", journal.ResultDrifted, 0, nil, func(f *fake) { f.live = action(.1, .9) }},
+		{"not readable", journal.ResultUnknown, 0, nil, func(f *fake) { f.liveErr = errors.New("down") }},
+	} {
+		f := newFake()
+		f.want = action(.3, .6)
+		if c.during != nil {
+			c.during(f)
+		}
+		l := newLoop(t, f, "act", nil)
+		cycles(l, 1, 1)
+		f.applyErr = nil
+		if c.after != nil {
+			c.after(f)
+		}
+		r := cycles(l, 2, 1)
+		if r.Outcome == nil || r.Outcome.Result != c.result {
+			t.Errorf("%s: outcome %+v, want %s", c.name, r.Outcome, c.result)
+		}
+		if r.Control[0].Counted != c.counted {
+			t.Errorf("%s: %d intervals counted, want %d", c.name, r.Control[0].Counted, c.counted)
+		}
+	}
+}
+
+func TestEditedDecisionsRunUpNoDebt(t *testing.T) {
+	f := newFake()
+	f.live = action(.7, .5)
+	f.want = action(0, .5) // the guard allows one step of 0.2
+	l := newLoop(t, f, "act", nil)
+	r := cycles(l, 1, 2)
+	if len(f.intents[0].Edits) != 1 || r.Control[0].Counted != 0 {
+		t.Errorf("edits %v, %d intervals counted; want one edit and none counted", f.intents[0].Edits, r.Control[0].Counted)
+	}
+	if b, _ := f.intents[0].Guarded.Get(block); b < .5-1e-9 {
+		t.Errorf("blocking fell to %v in one cycle", b)
+	}
+}
+
+func TestOpenIntentOfAnEarlierRun(t *testing.T) {
+	before := action(0, .5)
+	for _, c := range []struct {
+		name, result string
+		live         policy.Action
+	}{
+		{"completed", journal.ResultConverged, action(.3, .6)},
+		{"never written", journal.ResultNotApplied, before},
+		{"something else", journal.ResultUnknown, action(.1, .9)},
+	} {
+		f := newFake()
+		f.live = c.live
+		f.want = c.live
+		intent := journal.Intent{
+			Cycle: 41, Authority: "act", PolicyRole: journal.RoleActive, Live: before, Guarded: action(.3, .6), Act: true,
+			Decision: &policy.Decision{Expected: []policy.Prediction{{Service: "a", Signal: "latency", Value: .1}}},
+		}
+		resume, err := ResumeFrom(intent, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := cycles(newLoop(t, f, "act", func(o *Options) { o.Resume = resume }), 1, 1)
+		if r.Intent.Cycle != 42 || r.Outcome == nil || r.Outcome.Cycle != 41 || r.Outcome.Result != c.result {
+			t.Errorf("%s: cycle %d, outcome %+v; want %s", c.name, r.Intent.Cycle, r.Outcome, c.result)
+		}
+		if r.Control[0].Counted != 0 {
+			t.Errorf("%s: the interval over a restart moved the debt", c.name)
+		}
+	}
+}
+
+func TestResumeRefusesABrokenControlState(t *testing.T) {
+	if _, err := ResumeFrom(journal.Intent{Cycle: 3, Control: []byte("{")}, true); err == nil || !strings.Contains(err.Error(), "cycle 3") {
+		t.Errorf("error %v, want one that names cycle 3", err)
+	}
+}
+
+// Intervals under the fallback of a decision with nothing feasible are counted, and
+// counted as such.
+func TestFlaggedIntervalsAreCounted(t *testing.T) {
+	f := newFake()
+	f.infeasible, f.latency = true, .2
+	l := newLoop(t, f, "act", nil)
+	r := cycles(l, 1, 5)
+	if e := r.Control[0]; e.Flagged != 4 || e.FlaggedSpent != 4 || e.Counted != 4 {
+		t.Errorf("%d flagged with %v violations, %d counted; want 4 each", e.Flagged, e.FlaggedSpent, e.Counted)
+	}
+	if !r.Flagged {
+		t.Error("the report does not say so")
+	}
+	f.frozen = true
+	if r = cycles(l, 6, 1); r.Flagged {
+		t.Error("a cycle without a newer sample is reported as an interval")
+	}
+	f.frozen, f.infeasible = false, false
+	if r = cycles(l, 7, 2); r.Flagged || r.Control[0].Flagged != 4 {
+		t.Errorf("flagged %v, %d in all, once something is feasible", r.Flagged, r.Control[0].Flagged)
+	}
+}
