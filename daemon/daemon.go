@@ -53,6 +53,7 @@ type Daemon struct {
 	current   atomic.Pointer[generation] // nil after Stop
 	reloadErr atomic.Pointer[error]      // of the last reload
 	started   atomic.Pointer[time.Time]  // nil before Start
+	tidying   background                 // of the journal
 	done      chan struct{}              // see Done
 	end       func()                     // closes done, once
 }
@@ -180,6 +181,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := d.launch(ctx, g, resumes); err != nil {
 		return errors.Join(err, d.abort())
 	}
+	d.tidying.start(context.WithoutCancel(ctx), d.tidy)
 	d.metrics.reloaded(nil, now)
 	if d.server != nil {
 		d.server.Start()
@@ -323,6 +325,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 		err = d.server.Stop(ctx)
 	}
 	g.stop(ctx)
+	d.tidying.stop()
 	d.end()
 	return errors.Join(err, d.journal.Close())
 }

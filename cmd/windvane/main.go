@@ -44,6 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addDemo(app, commands, stdout, stderr)
 	addExplain(app, commands, stdout)
 	addImport(app, commands, stdout)
+	addJournal(app, commands, stdout)
 	addPlugin(app, commands)
 	addRun(app, commands, stderr)
 	addStatus(app, commands, stdout)

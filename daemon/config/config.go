@@ -3,7 +3,7 @@
 //
 // The file has the keys rules (globs) and state_directory and the tables
 // [prometheus.NAME] with [prometheus.NAME.http] (Prometheus' http_config),
-// [kubernetes] and [plugin.NAME]. Relative paths are relative to the file. What is
+// [kubernetes], [journal] and [plugin.NAME]. Relative paths are relative to the file. What is
 // wrong in any of the files is reported at once. Nothing is opened but these
 // files: no network, no plugin, no secret.
 package config
@@ -22,6 +22,14 @@ import (
 // DefaultDeadline is how long a plugin may take for one decision.
 const DefaultDeadline = 500 * time.Millisecond
 
+// What a journal keeps by default. The least size holds the segment that is written and the
+// two before.
+const (
+	DefaultJournalAge       = 90 * 24 * time.Hour
+	DefaultJournalMegabytes = 4096
+	leastJournalMegabytes   = 256
+)
+
 // Config is a validated windvane.toml with its meshes; it is read-only.
 type Config struct {
 	File           string // as named by the caller
@@ -29,6 +37,7 @@ type Config struct {
 	StateDirectory string
 	Prometheus     []Prometheus // sorted by name, at least one
 	Kubernetes     Kubernetes
+	Journal        Journal
 	Plugins        []Plugin      // sorted by name
 	Meshes         []*rules.Mesh // in the order of the globs, then of the files' names
 
@@ -50,6 +59,13 @@ type Kubernetes struct {
 	KubeconfigFile string
 	Context        string
 	Timeout        time.Duration // for reading and for writing the settings of a mesh, each; 0: a fifth of its interval
+}
+
+// Journal says how much of the journal is kept: what is beyond either is removed,
+// oldest first.
+type Journal struct {
+	MaximumAge  time.Duration
+	MaximumSize int64 // bytes, compressed
 }
 
 // Plugin is a policy behind the contract: a built-in, or a command.

@@ -39,6 +39,7 @@ func TestLoad(t *testing.T) {
 			{Name: "second", URL: "http://127.0.0.1:9090", HTTP: second},
 		},
 		Kubernetes: Kubernetes{KubeconfigFile: "good/kubeconfig", Context: "test", Timeout: 500 * time.Millisecond},
+		Journal:    Journal{MaximumAge: 7 * 24 * time.Hour, MaximumSize: 512 << 20},
 		Plugins: []Plugin{
 			{Name: "mine", Command: []string{"good/bin/mine", "--flag"}, Deadline: 5 * time.Second},
 			{Name: "planner", Builtin: "tabular", Deadline: DefaultDeadline},
@@ -85,6 +86,9 @@ func TestWhatTakesTooLongIsWarnedOf(t *testing.T) {
 	c, err := Load(file, builtins)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := (Journal{MaximumAge: 90 * 24 * time.Hour, MaximumSize: 4 << 30}); c.Journal != want {
+		t.Errorf("journal %+v, want %+v", c.Journal, want)
 	}
 	want := []string{
 		"windvane.toml:5: prometheus.main.timeout: a cycle of mesh shop may wait 5s for its signals, no less than its interval of 5s (lower it, or remove it: two fifths of the interval are the default)",

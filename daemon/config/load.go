@@ -46,9 +46,19 @@ func (l *loader) root(t *rules.Table) {
 			Timeout: k.Duration("timeout", 0, time.Millisecond),
 		}
 	}
+	c.Journal = journal(t.Table("journal"))
 	l.plugins = l.each(t, "plugin", func(name string, t *rules.Table) {
 		c.Plugins = append(c.Plugins, l.plugin(name, t))
 	})
+}
+
+func journal(t *rules.Table) Journal {
+	out := Journal{MaximumAge: DefaultJournalAge, MaximumSize: DefaultJournalMegabytes << 20}
+	if t != nil {
+		out.MaximumAge = t.Duration("maximum_age", DefaultJournalAge, time.Hour)
+		out.MaximumSize = int64(t.Whole("maximum_megabytes", DefaultJournalMegabytes, leastJournalMegabytes, 1_000_000)) << 20
+	}
+	return out
 }
 
 // invalidEmpty reports a string that is empty; one of a wrong type has been reported.

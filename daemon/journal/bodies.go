@@ -37,17 +37,19 @@ type Intent struct {
 	PolicyRole     string           `json:"policy_role"`
 	FallbackReason string           `json:"fallback_reason,omitempty"` // why the active policy did not decide
 	State          policy.State     `json:"state"`
-	Live           policy.Action    `json:"live"`     // in force when the policy was asked
-	Services       []policy.Service `json:"services"` // with the control state handed to the policy
-	Limits         policy.Limits    `json:"limits"`
-	Knobs          []policy.Knob    `json:"knobs"`
-	Decision       *policy.Decision `json:"decision,omitempty"` // as the policy gave it; nil: none
-	Guarded        policy.Action    `json:"guarded"`            // the decision after the guard
-	Edits          []Edit           `json:"edits,omitempty"`    // what the guard changed
-	Plan           []policy.Change  `json:"plan,omitempty"`     // from Live to Guarded
-	Act            bool             `json:"act"`                // the plan will be applied
-	Hold           string           `json:"hold,omitempty"`     // reason code of doing nothing; empty: something is done
-	Control        json.RawMessage  `json:"control,omitempty"`  // the host's control state, for restarts; opaque here
+	Live           policy.Action    `json:"live,omitempty"`     // in force when the policy was asked
+	Services       []policy.Service `json:"services,omitempty"` // with the control state handed to the policy
+	Limits         policy.Limits    `json:"limits,omitzero"`
+	Knobs          []policy.Knob    `json:"knobs,omitempty"`
+	Decision       *policy.Decision `json:"decision,omitempty"`  // as the policy gave it; nil: none. Of an alternative's action only what differs, as far as it is short
+	Guarded        policy.Action    `json:"guarded,omitempty"`   // the decision after the guard
+	Edits          []Edit           `json:"edits,omitempty"`     // what the guard changed
+	Plan           []policy.Change  `json:"plan,omitempty"`      // from Live to Guarded
+	Act            bool             `json:"act"`                 // the plan will be applied
+	Hold           string           `json:"hold,omitempty"`      // reason code of doing nothing; empty: something is done
+	Control        json.RawMessage  `json:"control,omitempty"`   // the host's control state, for restarts; opaque here
+	Commanded      policy.Action    `json:"commanded,omitempty"` // what windvane left in force, against which drift is held
+	Baseline       json.RawMessage  `json:"baseline,omitempty"`  // what was there before windvane wrote, as the actuators have it; opaque here
 }
 
 // Edit is one change that the guard made to a decision.

@@ -16,35 +16,47 @@ var errDisk = errors.New("the disk fails")
 
 // failing returns a disk whose calls fail as fail(n) says for the n-th, and the count.
 // A failing write leaves half of its bytes.
-func failing(fail func(n int) bool) (disk, *int) {
+func failing(fail func(n int) bool) (Disk, *int) {
 	n := 0
 	now := func() bool { n++; return fail(n) }
 	real := quick()
-	d := disk{
-		create: func(path string) (*os.File, error) {
+	d := Disk{
+		Create: func(path string) (*os.File, error) {
 			if now() {
 				return nil, errDisk
 			}
-			return real.create(path)
+			return real.Create(path)
 		},
-		writeAt: func(f *os.File, b []byte, off int64) (int, error) {
+		WriteAt: func(f *os.File, b []byte, off int64) (int, error) {
 			if now() {
-				_, _ = real.writeAt(f, b[:len(b)/2], off)
+				_, _ = real.WriteAt(f, b[:len(b)/2], off)
 				return len(b) / 2, errDisk
 			}
-			return real.writeAt(f, b, off)
+			return real.WriteAt(f, b, off)
 		},
-		truncate: func(f *os.File, size int64) error {
+		Truncate: func(f *os.File, size int64) error {
 			if now() {
 				return errDisk
 			}
-			return real.truncate(f, size)
+			return real.Truncate(f, size)
 		},
-		sync: func(f *os.File) error {
+		Sync: func(f *os.File) error {
 			if now() {
 				return errDisk
 			}
-			return real.sync(f)
+			return real.Sync(f)
+		},
+		Rename: func(from, to string) error {
+			if now() {
+				return errDisk
+			}
+			return real.Rename(from, to)
+		},
+		Remove: func(path string) error {
+			if now() {
+				return errDisk
+			}
+			return real.Remove(path)
 		},
 	}
 	return d, &n
@@ -52,7 +64,7 @@ func failing(fail func(n int) bool) (disk, *int) {
 
 // session writes records over a failing disk and returns the bodies that were
 // acknowledged, by seq. It ends like a crash: nothing is closed in order.
-func session(t *testing.T, dir string, d disk) (map[uint64]string, error) {
+func session(t *testing.T, dir string, d Disk) (map[uint64]string, error) {
 	t.Helper()
 	acknowledged := map[uint64]string{}
 	j, _, err := open(dir, d, 600)
@@ -141,7 +153,7 @@ func TestABrokenJournalSaysSinceWhen(t *testing.T) {
 	}
 	broken = false
 	if seq, err := j.Append(start, "", KindNote, note(1), true); err != nil || seq != 3 {
-		t.Fatalf("Append on a mended disk = %d, %v; want 3", seq, err)
+		t.Fatalf("Append on a mended Disk = %d, %v; want 3", seq, err)
 	}
 	if records, err := readAll(j.Dir()); err != nil || !slices.Equal(seqs(records), []uint64{1, 2, 3}) {
 		t.Errorf("records %v, %v", seqs(records), err)
@@ -151,7 +163,7 @@ func TestABrokenJournalSaysSinceWhen(t *testing.T) {
 // appendForever is the child of TestKill: it appends to the journal in dir and says
 // each seq once it is acknowledged.
 func appendForever(dir string) {
-	j, _, err := open(dir, realDisk(), 20_000)
+	j, _, err := open(dir, RealDisk(), 20_000)
 	if err != nil {
 		panic(err)
 	}
@@ -211,7 +223,7 @@ func TestKill(t *testing.T) {
 
 func TestReadWhileWriting(t *testing.T) {
 	dir := t.TempDir()
-	j, _, err := open(dir, realDisk(), 5000)
+	j, _, err := open(dir, RealDisk(), 5000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,17 +22,21 @@ var ErrClosed = errors.New("the journal is closed")
 // Journal is open for writing. It may be used by several goroutines.
 type Journal struct {
 	dir  string
-	disk disk
+	disk Disk
 	max  int64 // size of a segment
+
+	tidying sync.Mutex // held by Tidy
 
 	mu      sync.Mutex
 	lock    *os.File // the directory; holds the flock
 	file    *os.File // the newest segment
 	segment int
-	synced  int64  // size of the segment that is known to be on disk
-	pending []byte // acknowledged records after synced
-	seq     uint64 // of the last acknowledged record
-	broken  error  // why the segment's tail is not known to be clean; nil: it is
+	synced  int64            // size of the segment that is known to be on disk
+	pending []byte           // acknowledged records after synced
+	seq     uint64           // of the last acknowledged record
+	at      time.Time        // of the same
+	bases   map[string]*base // by mesh: its last intent
+	broken  error            // why the segment's tail is not known to be clean; nil: it is
 	closed  bool
 }
 
@@ -41,10 +45,15 @@ type Journal struct {
 // damaged before its tail. Repair says what was cut off a torn tail; the caller logs
 // it. Older segments are not read: Verify does.
 func Open(dir string) (*Journal, Repair, error) {
-	return open(dir, realDisk(), segmentSize)
+	return open(dir, RealDisk(), segmentSize)
 }
 
-func open(dir string, d disk, maxSize int64) (_ *Journal, _ Repair, err error) {
+// OpenOn is Open over a disk of the caller's.
+func OpenOn(dir string, d Disk) (*Journal, Repair, error) {
+	return open(dir, d, segmentSize)
+}
+
+func open(dir string, d Disk, maxSize int64) (_ *Journal, _ Repair, err error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, Repair{}, fmt.Errorf("open journal: %w", err)
 	}
@@ -52,7 +61,7 @@ func open(dir string, d disk, maxSize int64) (_ *Journal, _ Repair, err error) {
 	if err != nil {
 		return nil, Repair{}, fmt.Errorf("open journal: %w", err)
 	}
-	j := &Journal{dir: dir, disk: d, max: maxSize, lock: lock}
+	j := &Journal{dir: dir, disk: d, max: maxSize, lock: lock, bases: map[string]*base{}}
 	defer func() {
 		if err != nil {
 			j.release()
@@ -94,21 +103,20 @@ func (j *Journal) append(at time.Time, mesh, kind string, body any, durable bool
 	if kind == "" {
 		return errors.New("a record needs a kind")
 	}
-	raw, err := marshal(body)
-	if err != nil {
-		return err
-	}
-	line, err := encode(Record{Seq: j.seq + 1, At: at.UTC(), Mesh: mesh, Kind: kind, Body: raw})
-	if err != nil {
-		return err
-	}
 	if j.broken != nil {
 		if err := j.restore(); err != nil {
 			return fmt.Errorf("%w (the tail is not clean since: %w)", err, j.broken)
 		}
 	}
+	line, next, err := j.line(at, mesh, kind, body)
+	if err != nil {
+		return err
+	}
 	if size := j.synced + int64(len(j.pending)); size > 0 && size+int64(len(line)) > j.max {
 		if err := j.rotate(); err != nil {
+			return err
+		}
+		if line, next, err = j.line(at, mesh, kind, body); err != nil { // whole, as the first of its segment
 			return err
 		}
 	}
@@ -117,17 +125,41 @@ func (j *Journal) append(at time.Time, mesh, kind string, body any, durable bool
 		_ = j.restore() // the next Append tries again, and reports it
 		return err
 	}
-	j.seq++
+	j.seq, j.at = j.seq+1, at
+	if next != nil {
+		j.bases[mesh] = next
+	}
 	return nil
+}
+
+// line returns the next record's line, and of an intent what the one after it may refer to.
+func (j *Journal) line(at time.Time, mesh, kind string, body any) ([]byte, *base, error) {
+	var next *base
+	if i, ok := body.(Intent); ok {
+		body = &i
+	}
+	if i, ok := body.(*Intent); ok {
+		stored, b, err := compact(*i, j.seq+1, j.segment, j.bases[mesh])
+		if err != nil {
+			return nil, nil, fmt.Errorf("the body cannot be written as JSON: %w", err)
+		}
+		body, next = stored, b
+	}
+	raw, err := marshal(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	line, err := encode(Record{Seq: j.seq + 1, At: at.UTC(), Mesh: mesh, Kind: kind, Body: raw})
+	return line, next, err
 }
 
 // write puts a line behind the pending ones.
 func (j *Journal) write(line []byte, durable bool) error {
-	if _, err := j.disk.writeAt(j.file, line, j.synced+int64(len(j.pending))); err != nil {
+	if _, err := j.disk.WriteAt(j.file, line, j.synced+int64(len(j.pending))); err != nil {
 		return err
 	}
 	if durable || len(j.pending)+len(line) > pendingSize {
-		if err := j.disk.sync(j.file); err != nil {
+		if err := j.disk.Sync(j.file); err != nil {
 			return err
 		}
 		j.synced += int64(len(j.pending)) + int64(len(line))
@@ -142,15 +174,15 @@ func (j *Journal) write(line []byte, durable bool) error {
 // records are written again: after a failed fsync the kernel may have dropped them
 // while calling their pages clean.
 func (j *Journal) restore() error {
-	if err := j.disk.truncate(j.file, j.synced); err != nil {
+	if err := j.disk.Truncate(j.file, j.synced); err != nil {
 		return err
 	}
 	if len(j.pending) > 0 {
-		if _, err := j.disk.writeAt(j.file, j.pending, j.synced); err != nil {
+		if _, err := j.disk.WriteAt(j.file, j.pending, j.synced); err != nil {
 			return err
 		}
 	}
-	if err := j.disk.sync(j.file); err != nil {
+	if err := j.disk.Sync(j.file); err != nil {
 		return err
 	}
 	j.synced += int64(len(j.pending))
@@ -163,7 +195,7 @@ func (j *Journal) restore() error {
 // can have a torn tail.
 func (j *Journal) rotate() error {
 	if len(j.pending) > 0 {
-		if err := j.disk.sync(j.file); err != nil {
+		if err := j.disk.Sync(j.file); err != nil {
 			j.broken = err
 			return err
 		}
@@ -174,7 +206,7 @@ func (j *Journal) rotate() error {
 }
 
 func (j *Journal) startSegment(n int) error {
-	f, err := j.disk.create(segmentPath(j.dir, n))
+	f, err := j.disk.Create(segmentPath(j.dir, n))
 	if err != nil {
 		return err
 	}
@@ -183,7 +215,7 @@ func (j *Journal) startSegment(n int) error {
 		err = fmt.Errorf("segment %s exists already", f.Name())
 	}
 	if err == nil {
-		err = j.disk.sync(j.lock)
+		err = j.disk.Sync(j.lock)
 	}
 	if err != nil {
 		return errors.Join(err, f.Close()) // empty: the next try opens it again
@@ -210,7 +242,7 @@ func (j *Journal) Close() error {
 	if j.broken != nil {
 		err = j.restore()
 	} else if len(j.pending) > 0 {
-		err = j.disk.sync(j.file)
+		err = j.disk.Sync(j.file)
 	}
 	j.release()
 	if err != nil {

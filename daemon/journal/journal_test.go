@@ -28,9 +28,9 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // quick is a disk that does not wait for the hardware, for tests of what is written
 // and not of when: a power cut is simulated with the bytes that are left.
-func quick() disk {
-	d := realDisk()
-	d.sync = func(*os.File) error { return nil }
+func quick() Disk {
+	d := RealDisk()
+	d.Sync = func(*os.File) error { return nil }
 	return d
 }
 
@@ -135,7 +135,7 @@ func TestBodiesReadBackAsTheyWereWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Summary{Segments: 1, Records: 4, First: 1, Last: 4, FirstAt: start, LastAt: start.Add(3 * time.Second), Bytes: info.Size()}
+	want := Summary{Segments: 1, Records: 4, First: 1, Last: 4, FirstAt: start, LastAt: start.Add(3 * time.Second), Bytes: info.Size(), Stored: info.Size()}
 	if d := cmp.Diff(want, sum); d != "" {
 		t.Errorf("summary (-want +got):\n%s", d)
 	}
@@ -212,7 +212,7 @@ func TestWhatCannotBeWrittenHarmsNothing(t *testing.T) {
 
 func TestSegments(t *testing.T) {
 	dir := t.TempDir()
-	j, _, err := open(dir, realDisk(), 1000)
+	j, _, err := open(dir, RealDisk(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestSegments(t *testing.T) {
 	if err != nil || sum.Last != 50 || sum.First == 1 || sum.Records != 51-sum.First {
 		t.Errorf("Verify without the oldest segment = %+v, %v", sum, err)
 	}
-	j2, _, err := open(dir, realDisk(), 1000)
+	j2, _, err := open(dir, RealDisk(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

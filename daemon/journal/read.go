@@ -22,7 +22,15 @@ func Read(dir string) iter.Seq2[Record, error] {
 		}
 		var last uint64
 		for i, n := range all {
-			if !readSegment(segmentPath(dir, n), i == len(all)-1, &last, yield) {
+			s, err := openScanner(dir, n)
+			if errors.Is(err, os.ErrNotExist) && last == 0 && i < len(all)-1 {
+				continue // it has expired meanwhile
+			}
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			if !readSegment(s, i == len(all)-1, &last, yield) {
 				return
 			}
 		}
@@ -31,22 +39,22 @@ func Read(dir string) iter.Seq2[Record, error] {
 
 // readSegment reports whether to go on with the next segment. last is the seq of the
 // record before, 0 for none.
-func readSegment(path string, newest bool, last *uint64, yield func(Record, error) bool) bool {
-	s, err := openScanner(path)
-	if err != nil {
-		yield(Record{}, err)
-		return false
-	}
+func readSegment(s *scanner, newest bool, last *uint64, yield func(Record, error) bool) bool {
 	defer s.close()
+	chains := chains{}
 	for {
 		r, err := s.next()
 		switch {
 		case errors.Is(err, io.EOF), newest && errors.Is(err, errTorn):
 			return true
 		case errors.Is(err, errTorn):
-			err = &DamageError{File: path, Line: s.line + 1, Offset: s.offset, Err: errTorn}
+			err = &DamageError{File: s.f.path, Line: s.line + 1, Offset: s.offset, Err: errTorn}
 		case err == nil && *last != 0 && r.Seq != *last+1:
 			err = gap(s, *last, r.Seq)
+		case err == nil:
+			if err = chains.complete(&r); err != nil {
+				err = &DamageError{File: s.f.path, Line: s.line, Offset: s.start, Err: err}
+			}
 		}
 		if err != nil {
 			yield(Record{}, err)
@@ -59,8 +67,32 @@ func readSegment(path string, newest bool, last *uint64, yield func(Record, erro
 	}
 }
 
+// chains are the last intents of a segment's meshes.
+type chains map[string]Record
+
+// complete gives an intent its parts. It has to be called with each record of a segment.
+func (c chains) complete(r *Record) error {
+	if r.Kind != KindIntent {
+		return nil
+	}
+	before := c[r.Mesh]
+	base, err := baseOf(r.Body)
+	if err == nil && base != 0 && base != before.Seq {
+		err = fmt.Errorf("it refers to record %d, and the intent before it is record %d", base, before.Seq)
+	}
+	if err == nil {
+		r.parts, err = whole(r.Body, before.parts)
+	}
+	if err != nil {
+		return fmt.Errorf("record %d: %w", r.Seq, err)
+	}
+	c[r.Mesh] = *r
+	return nil
+}
+
 // Last returns the newest n records that keep admits (all, if it is nil), oldest
-// first. It reads backwards from the end, and no further than it has to.
+// first. It reads backwards from the end, and no further than it has to. keep is
+// given intents as they are stored, which may be without their parts.
 func Last(dir string, n int, keep func(Record) bool) ([]Record, error) {
 	all, err := segments(dir)
 	if err != nil {
@@ -68,49 +100,81 @@ func Last(dir string, n int, keep func(Record) bool) ([]Record, error) {
 	}
 	var out []Record
 	for i := len(all) - 1; i >= 0 && len(out) < n; i-- {
-		if out, err = lastOf(segmentPath(dir, all[i]), n, keep, out); err != nil {
+		found, err := lastOf(dir, all[i], n-len(out), keep)
+		if errors.Is(err, os.ErrNotExist) && i < len(all)-1 {
+			break // it has expired meanwhile, and so have the older ones
+		}
+		if err != nil {
 			return nil, err
 		}
+		out = append(out, found...)
 	}
 	slices.Reverse(out)
 	return out, nil
 }
 
-// lastOf appends a segment's records to out, newest first, until it has n.
-func lastOf(path string, n int, keep func(Record) bool, out []Record) ([]Record, error) {
-	f, err := os.Open(path)
+// lastOf returns the newest n records of a segment that keep admits, newest first.
+func lastOf(dir string, segment, n int, keep func(Record) bool) ([]Record, error) {
+	s, err := openSegment(dir, segment)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, err
 	}
-	defer func() { _ = f.Close() }() // opened for reading
+	defer s.close()
+	var out, older []Record     // older than some of out, which are based on them
+	wanted := map[uint64]bool{} // seqs of them
 	var damage error
-	err = backwards(f, func(line []byte, offset int64) bool {
+	err = s.backwards(func(line []byte, offset int64) bool {
 		r, err := decode(line)
 		if err != nil {
-			damage = &DamageError{File: path, Offset: offset, Err: err}
+			damage = &DamageError{File: s.path, Offset: offset, Err: err}
 			return false
 		}
-		if keep == nil || keep(r) {
+		kept := len(out) < n && (keep == nil || keep(r))
+		if kept || wanted[r.Seq] {
+			if base, err := baseOf(r.Body); r.Kind == KindIntent && err == nil && base != 0 {
+				wanted[base] = true
+			}
+			delete(wanted, r.Seq)
+			older = append(older, r)
+		}
+		if kept {
 			out = append(out, r)
 		}
-		return len(out) < n
+		return len(out) < n || len(wanted) > 0
 	})
-	return out, errors.Join(err, damage)
+	if err := errors.Join(err, damage); err != nil {
+		return nil, err
+	}
+	chains := chains{}
+	for _, r := range slices.Backward(older) {
+		if err := chains.complete(&r); err != nil {
+			return nil, &DamageError{File: s.path, Err: err}
+		}
+		for i := range out {
+			if out[i].Seq == r.Seq {
+				out[i] = r
+			}
+		}
+	}
+	return out, nil
 }
 
 // Summary is what Verify found.
 type Summary struct {
 	Segments int       `json:"segments"`
+	Packed   int       `json:"packed"` // of them, compressed
 	Records  uint64    `json:"records"`
 	First    uint64    `json:"first"` // seq of the oldest record; 0: none
 	Last     uint64    `json:"last"`
 	FirstAt  time.Time `json:"first_at"`
 	LastAt   time.Time `json:"last_at"`
-	Bytes    int64     `json:"bytes"` // of whole records
-	Torn     int64     `json:"torn"`  // bytes behind the last whole record, which the next Open cuts off
+	Bytes    int64     `json:"bytes"`  // of whole records, not compressed
+	Stored   int64     `json:"stored"` // bytes of the segments' files
+	Torn     int64     `json:"torn"`   // bytes behind the last whole record, which the next Open cuts off
 }
 
-// Verify reads the whole journal in dir: every checksum, every seq. A torn tail of the
+// Verify reads the whole journal in dir: every checksum, every seq, and
+// that every intent is complete. A torn tail of the
 // newest segment is counted in Torn; anything else that does not read back is an
 // error.
 func Verify(dir string) (Summary, error) {
@@ -118,16 +182,23 @@ func Verify(dir string) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	sum := Summary{Segments: len(all)}
+	sum := Summary{}
 	for i, n := range all {
-		path := segmentPath(dir, n)
-		end, err := findEnd(path)
+		end, err := findEnd(dir, n, chains{}.complete)
+		if errors.Is(err, os.ErrNotExist) && sum.Segments == 0 && i < len(all)-1 {
+			continue // it has expired meanwhile
+		}
 		if err != nil {
 			return Summary{}, err
 		}
+		sum.Segments++
+		sum.Stored += end.stored
+		if end.packed {
+			sum.Packed++
+		}
 		sum.Torn = end.file - end.size
 		if sum.Torn > 0 && i < len(all)-1 {
-			return Summary{}, end.damage(path)
+			return Summary{}, end.damage()
 		}
 		if end.lines == 0 {
 			continue
@@ -135,7 +206,7 @@ func Verify(dir string) (Summary, error) {
 		if sum.Records == 0 {
 			sum.First, sum.FirstAt = end.first.Seq, end.first.At
 		} else if end.first.Seq != sum.Last+1 {
-			return Summary{}, &DamageError{File: path, Line: 1, Err: fmt.Errorf("record %d follows record %d", end.first.Seq, sum.Last)}
+			return Summary{}, &DamageError{File: end.path, Line: 1, Err: fmt.Errorf("record %d follows record %d", end.first.Seq, sum.Last)}
 		}
 		sum.Records += uint64(end.lines)
 		sum.Last, sum.LastAt = end.last.Seq, end.last.At

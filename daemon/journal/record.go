@@ -15,7 +15,9 @@ type Record struct {
 	At   time.Time       `json:"at"`   // as given to Append, in UTC
 	Mesh string          `json:"mesh"` // empty for what concerns the daemon as a whole
 	Kind string          `json:"kind"` // one of the Kind constants
-	Body json.RawMessage `json:"body"` // Start, Intent, Outcome or Note, by Kind
+	Body json.RawMessage `json:"body"` // Start, Intent, Outcome or Note, by Kind; of an intent maybe without its parts
+
+	parts parts // of an intent
 }
 
 // Decode reads the body into v, a pointer to the type that belongs to the record's
@@ -23,6 +25,17 @@ type Record struct {
 func (r Record) Decode(v any) error {
 	if err := json.Unmarshal(r.Body, v); err != nil {
 		return fmt.Errorf("journal record %d (%s): %w", r.Seq, r.Kind, err)
+	}
+	i, ok := v.(*Intent)
+	if !ok {
+		return nil
+	}
+	for name, member := range i.parts() {
+		if raw, ok := r.parts[name]; ok && string(raw) != "null" {
+			if err := json.Unmarshal(raw, member); err != nil {
+				return fmt.Errorf("journal record %d (%s): %s: %w", r.Seq, r.Kind, name, err)
+			}
+		}
 	}
 	return nil
 }

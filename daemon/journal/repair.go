@@ -34,22 +34,28 @@ func (j *Journal) recover() (Repair, error) {
 		return Repair{}, j.startSegment(1)
 	}
 	newest := all[len(all)-1]
-	end, err := findEnd(segmentPath(j.dir, newest))
+	end, err := findEnd(j.dir, newest, nil)
 	if err != nil {
 		return Repair{}, err
 	}
-	j.seq = end.last.Seq
+	j.seq, j.at = end.last.Seq, end.last.At
 	for i := len(all) - 2; i >= 0 && j.seq == 0; i-- { // the newest was started and not written to
-		older, err := findEnd(segmentPath(j.dir, all[i]))
+		older, err := findEnd(j.dir, all[i], nil)
 		if err != nil {
 			return Repair{}, err
 		}
 		if older.size < older.file {
-			return Repair{}, older.damage(segmentPath(j.dir, all[i]))
+			return Repair{}, older.damage()
 		}
-		j.seq = older.last.Seq
+		j.seq, j.at = older.last.Seq, older.last.At
 	}
-	f, err := os.OpenFile(segmentPath(j.dir, newest), os.O_RDWR, 0)
+	if end.packed { // the one after it is lost, or was taken away: nothing was acknowledged in it
+		if end.size < end.file {
+			return Repair{}, end.damage()
+		}
+		return Repair{}, j.startSegment(newest + 1)
+	}
+	f, err := os.OpenFile(end.path, os.O_RDWR, 0)
 	if err != nil {
 		return Repair{}, err
 	}
@@ -57,7 +63,7 @@ func (j *Journal) recover() (Repair, error) {
 	if end.size == end.file {
 		// A crash may have left records in the page cache only: make them what
 		// synced says they are.
-		return Repair{}, errors.Join(j.disk.sync(j.file), j.disk.sync(j.lock))
+		return Repair{}, errors.Join(j.disk.Sync(j.file), j.disk.Sync(j.lock))
 	}
 	return j.cut(end)
 }
@@ -68,50 +74,58 @@ type tail struct {
 	last  Record // likewise
 	lines int    // good ones
 	size  int64  // bytes of good lines
-	file  int64  // bytes of the file
+	file  int64  // bytes of the file, not compressed
+
+	path   string // of the file
+	packed bool   // it is compressed
+	stored int64  // its size
 }
 
 // damage says that a segment that may not have a torn tail has one.
-func (t tail) damage(path string) error {
-	return &DamageError{File: path, Line: t.lines + 1, Offset: t.size, Err: errTail}
+func (t tail) damage() error {
+	return &DamageError{File: t.path, Line: t.lines + 1, Offset: t.size, Err: errTail}
 }
 
 // errTail says that a segment ends in bytes that are no record.
 var errTail = errors.New("the segment ends in bytes that are no record, and is not the newest")
 
 // findEnd reads a segment. Bad lines at the end, with no good line behind them, are
-// its tail; a bad line before a good one is damage.
-func findEnd(path string) (tail, error) {
-	s, err := openScanner(path)
+// its tail; a bad line before a good one is damage, and so is a record that check, if
+// there is one, finds fault with.
+func findEnd(dir string, n int, check func(*Record) error) (tail, error) {
+	s, err := openScanner(dir, n)
 	if err != nil {
 		return tail{}, err
 	}
 	defer s.close()
-	info, err := s.f.Stat()
-	if err != nil {
-		return tail{}, err
-	}
-	end := tail{file: info.Size()}
+	end := tail{path: s.f.path, packed: s.f.packed != nil}
 	var bad *DamageError
 	for {
 		r, err := s.next()
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, errTorn):
-			return end, nil
+			end.file = s.f.read
+			end.stored, err = s.f.stored()
+			return end, err
 		case err == nil && bad != nil:
 			return tail{}, bad
 		case err == nil && end.lines > 0 && r.Seq != end.last.Seq+1:
 			return tail{}, gap(s, end.last.Seq, r.Seq)
 		case err == nil:
-			r.Body = nil
+			if check != nil {
+				if err := check(&r); err != nil {
+					return tail{}, &DamageError{File: s.f.path, Line: s.line, Offset: s.start, Err: err}
+				}
+			}
+			r.Body, r.parts = nil, nil
 			if end.lines == 0 {
 				end.first = r
 			}
 			end.last, end.lines, end.size = r, s.line, s.offset
 		default:
 			var damage *DamageError
-			if !errors.As(err, &damage) || s.line < damage.Line {
-				return tail{}, err
+			if !errors.As(err, &damage) || damage.Line == 0 || s.line < damage.Line {
+				return tail{}, err // nothing can be read behind it
 			}
 			if bad == nil {
 				bad = damage
@@ -121,7 +135,7 @@ func findEnd(path string) (tail, error) {
 }
 
 func gap(s *scanner, last, got uint64) error {
-	return &DamageError{File: s.f.Name(), Line: s.line, Offset: s.start, Err: fmt.Errorf("record %d follows record %d", got, last)}
+	return &DamageError{File: s.f.path, Line: s.line, Offset: s.start, Err: fmt.Errorf("record %d follows record %d", got, last)}
 }
 
 // cut keeps the torn tail in a side file, then truncates the segment, in this order:
@@ -135,10 +149,10 @@ func (j *Journal) cut(end tail) (Repair, error) {
 	if err != nil {
 		return Repair{}, fmt.Errorf("keep the torn tail: %w", err)
 	}
-	if err := j.disk.truncate(j.file, end.size); err != nil {
+	if err := j.disk.Truncate(j.file, end.size); err != nil {
 		return Repair{}, err
 	}
-	if err := j.disk.sync(j.file); err != nil {
+	if err := j.disk.Sync(j.file); err != nil {
 		return Repair{}, err
 	}
 	return Repair{File: j.file.Name(), Offset: end.size, Bytes: int64(len(torn)), Kept: kept}, nil
@@ -158,15 +172,15 @@ func (j *Journal) keep(b []byte, path string) (string, error) {
 		}
 		name = fmt.Sprintf("%s.%d", path, i)
 	}
-	f, err := j.disk.create(name)
+	f, err := j.disk.Create(name)
 	if err != nil {
 		return "", err
 	}
-	if _, err = j.disk.writeAt(f, b, 0); err == nil {
-		err = j.disk.sync(f)
+	if _, err = j.disk.WriteAt(f, b, 0); err == nil {
+		err = j.disk.Sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = j.disk.sync(j.lock)
+		err = j.disk.Sync(j.lock)
 	}
 	return name, err
 }

@@ -6,27 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // scanner reads a segment line by line, forwards.
 type scanner struct {
-	f      *os.File
+	f      *segmentFile
 	r      *bufio.Reader
 	start  int64 // of the last line returned
 	offset int64 // of the next line
 	line   int   // number of the last line returned, from 1
 }
 
-func openScanner(path string) (*scanner, error) {
-	f, err := os.Open(path)
+func openScanner(dir string, n int) (*scanner, error) {
+	f, err := openSegment(dir, n)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, err
 	}
 	return &scanner{f: f, r: bufio.NewReaderSize(f, 64<<10)}, nil
 }
 
-func (s *scanner) close() { _ = s.f.Close() } // opened for reading: nothing can be lost
+func (s *scanner) close() { s.f.close() }
 
 // errTorn says that the segment ends in bytes without a newline.
 var errTorn = errors.New("the last line has no newline")
@@ -43,20 +42,23 @@ func (s *scanner) next() (Record, error) {
 	if err != nil {
 		// The writer may have cut a failed write off and written anew while this
 		// line was half read: only what is still there at a second look is damage.
-		if _, err := s.f.Seek(s.offset, io.SeekStart); err != nil {
-			return Record{}, fmt.Errorf("read journal: %w", err)
+		again, seekErr := s.f.rewind(s.offset)
+		if seekErr != nil {
+			return Record{}, fmt.Errorf("read journal: %w", seekErr)
 		}
-		s.r.Reset(s.f)
-		if raw, err = s.readLine(); err != nil {
-			return Record{}, err
+		if again {
+			s.r.Reset(s.f)
+			if raw, err = s.readLine(); err != nil {
+				return Record{}, err
+			}
+			r, err = decode(raw)
 		}
-		r, err = decode(raw)
 	}
 	s.start = s.offset
 	s.offset += int64(len(raw)) + 1
 	s.line++
 	if err != nil {
-		return Record{}, &DamageError{File: s.f.Name(), Line: s.line, Offset: s.start, Err: err}
+		return Record{}, &DamageError{File: s.f.path, Line: s.line, Offset: s.start, Err: err}
 	}
 	return r, nil
 }
@@ -74,7 +76,7 @@ func (s *scanner) readLine() ([]byte, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			if len(line) > maxLine {
 				return nil, &DamageError{
-					File: s.f.Name(), Line: s.line + 1, Offset: s.offset,
+					File: s.f.path, Line: s.line + 1, Offset: s.offset,
 					Err: fmt.Errorf("the line is longer than the limit of %d bytes", maxLine),
 				}
 			}
@@ -90,15 +92,15 @@ func (s *scanner) readLine() ([]byte, error) {
 
 // backwards calls yield with each whole line of the file, the last one first, until
 // it returns false. Bytes after the last newline are passed over.
-func backwards(f *os.File, yield func(line []byte, offset int64) bool) error {
-	info, err := f.Stat()
+func (s *segmentFile) backwards(yield func(line []byte, offset int64) bool) error {
+	f, size, err := s.random()
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
 	const chunk = 256 << 10
 	var rest []byte // bytes from start on that belong to lines not yet yielded
 	whole := false  // rest ends where a line ends
-	for start := info.Size(); start > 0; {
+	for start := size; start > 0; {
 		n := min(int64(chunk), start)
 		start -= n
 		b := make([]byte, n, n+int64(len(rest)))
@@ -117,7 +119,7 @@ func backwards(f *os.File, yield func(line []byte, offset int64) bool) error {
 			rest, whole = rest[:i], true
 		}
 		if len(rest) > maxLine {
-			return fmt.Errorf("read journal: %s: a line before byte %d is longer than the limit of %d bytes", f.Name(), start, maxLine)
+			return fmt.Errorf("read journal: %s: a line before byte %d is longer than the limit of %d bytes", s.path, start, maxLine)
 		}
 	}
 	if whole {

@@ -1,0 +1,154 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// delta is what makes one JSON value of another. Exactly one of Value, Object and
+// Array is set.
+type delta struct {
+	Value  json.RawMessage  `json:"value,omitempty"` // the new one, whole
+	Object map[string]delta `json:"object,omitempty"`
+	Array  *arrayDelta      `json:"array,omitempty"`
+}
+
+// arrayDelta drops elements from the front, changes some of what is left, by index, and
+// adds others behind: a window that moves is one that drops and adds.
+type arrayDelta struct {
+	Drop   int               `json:"drop,omitempty"`
+	Change map[string]delta  `json:"change,omitempty"`
+	Add    []json.RawMessage `json:"add,omitempty"`
+}
+
+// difference returns what makes now of was; false if they are the same.
+func difference(was, now json.RawMessage) (delta, bool) {
+	if bytes.Equal(was, now) {
+		return delta{}, false
+	}
+	whole := delta{Value: now}
+	var d delta
+	switch {
+	case kindOf(was) == '{' && kindOf(now) == '{':
+		d = objectDifference(was, now)
+	case kindOf(was) == '[' && kindOf(now) == '[':
+		d = arrayDifference(was, now)
+	}
+	if len(d.Object) == 0 && d.Array == nil {
+		return whole, true
+	}
+	if small, err := plain(d); err != nil || len(small) >= len(now) {
+		return whole, true
+	}
+	return d, true
+}
+
+func kindOf(v json.RawMessage) byte {
+	if len(v) == 0 {
+		return 0
+	}
+	return v[0]
+}
+
+// objectDifference is empty unless both have the same members.
+func objectDifference(was, now json.RawMessage) delta {
+	var a, b map[string]json.RawMessage
+	if json.Unmarshal(was, &a) != nil || json.Unmarshal(now, &b) != nil || len(a) != len(b) {
+		return delta{}
+	}
+	out := map[string]delta{}
+	for name, v := range b {
+		old, ok := a[name]
+		if !ok {
+			return delta{}
+		}
+		if d, differ := difference(old, v); differ {
+			out[name] = d
+		}
+	}
+	return delta{Object: out}
+}
+
+// arrayDifference is empty unless now is was with elements changed, or with one dropped
+// in front, and others added behind.
+func arrayDifference(was, now json.RawMessage) delta {
+	var a, b []json.RawMessage
+	if json.Unmarshal(was, &a) != nil || json.Unmarshal(now, &b) != nil {
+		return delta{}
+	}
+	for drop := range min(2, len(a)) {
+		if kept := a[drop:]; len(kept) < len(b) && sameElements(kept, b[:len(kept)]) {
+			return delta{Array: &arrayDelta{Drop: drop, Add: b[len(kept):]}}
+		}
+	}
+	if len(a) != len(b) {
+		return delta{}
+	}
+	change := map[string]delta{}
+	for i, v := range b {
+		if d, differ := difference(a[i], v); differ {
+			change[strconv.Itoa(i)] = d
+		}
+	}
+	if len(change) == 0 {
+		return delta{} // written differently
+	}
+	return delta{Array: &arrayDelta{Change: change}}
+}
+
+func sameElements(a, b []json.RawMessage) bool {
+	for i := range a {
+		if !bytes.Equal(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// apply returns the value that the delta makes of was.
+func (d delta) apply(was json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case d.Value != nil:
+		return d.Value, nil
+	case d.Object != nil:
+		var a map[string]json.RawMessage
+		if err := json.Unmarshal(was, &a); err != nil {
+			return nil, err
+		}
+		for name, m := range d.Object {
+			v, err := m.apply(a[name])
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			a[name] = v
+		}
+		return plain(a)
+	case d.Array != nil:
+		return d.Array.apply(was)
+	}
+	return nil, errors.New("the difference is empty")
+}
+
+func (d *arrayDelta) apply(was json.RawMessage) (json.RawMessage, error) {
+	var a []json.RawMessage
+	if err := json.Unmarshal(was, &a); err != nil {
+		return nil, err
+	}
+	if d.Drop < 0 || d.Drop > len(a) {
+		return nil, fmt.Errorf("%d elements dropped of %d", d.Drop, len(a))
+	}
+	a = a[d.Drop:]
+	for index, m := range d.Change {
+		i, err := strconv.Atoi(index)
+		if err != nil || i < 0 || i >= len(a) {
+			return nil, fmt.Errorf("element %s changed of %d", index, len(a))
+		}
+		if a[i], err = m.apply(a[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", index, err)
+		}
+	}
+	return plain(append(a, d.Add...))
+}
