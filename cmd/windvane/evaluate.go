@@ -1,18 +1,16 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/eval"
 	"github.com/windvane/windvane/sim/train"
@@ -48,20 +46,20 @@ func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON 
 	if o.Rules, o.Dataset, _, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := interruptible()
 	defer cancel()
-	p := newProgress("evaluate", stderr)
-	defer p.stop()
-	o.Progress = p.note
-	report, err := eval.Evaluate(ctx, o)
+	p := progress.New("evaluate", stderr)
+	defer p.Stop()
+	o.Progress = p.Count
+	report, err := unlessStopped(ctx, func() (eval.Report, error) { return eval.Evaluate(ctx, o) })
 	if ctx.Err() != nil {
-		return fmt.Errorf("evaluate: stopped before it was done: %w", ctx.Err())
+		return fmt.Errorf("evaluate: %w", errStopped)
 	}
 	if err != nil {
 		// What can fail here is how rules, data and artefacts fit each other.
 		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
 	}
-	p.stop()
+	p.Stop()
 	if asJSON {
 		return json.NewEncoder(stdout).Encode(report)
 	}

@@ -7,9 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/train"
 )
@@ -25,7 +24,7 @@ const checkpointFile = "learned.checkpoint"
 
 // learn trains a network on the table of a tabular policy. Where it is interrupted, what
 // it has learned is kept, and the error says how to go on.
-func learn(ctx context.Context, m *rules.Mesh, t *train.Tabular, seed uint64, out string, l learning, p *progress) (*train.Learned, error) {
+func learn(ctx context.Context, m *rules.Mesh, t *train.Tabular, seed uint64, out string, l learning, p *progress.Meter) (*train.Learned, error) {
 	goal, err := train.NewGoal(m, t.Table.Services)
 	if err != nil {
 		return nil, usageError{err}
@@ -46,7 +45,9 @@ func learn(ctx context.Context, m *rules.Mesh, t *train.Tabular, seed uint64, ou
 			return nil, usageError{fmt.Errorf("train: %s: %w", path, err)}
 		}
 	}
-	err = training.Run(ctx, pace(p, training.Taken(), time.Now))
+	const what = "steps learned"
+	p.Count(what, training.Taken(), l.steps)
+	err = training.Run(ctx, func(taken, of int) { p.Count(what, taken, of) })
 	if errors.Is(err, context.Canceled) {
 		if err := keep(out, path, training); err != nil {
 			return nil, fmt.Errorf("train: stopped after %d of %d steps, and the checkpoint could not be written: %w", training.Taken(), l.steps, err)
@@ -83,23 +84,4 @@ func keep(dir, path string, training *train.Learning) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
-}
-
-// pace returns a progress of steps that were begun after the given ones: once a second
-// a bar, the rate, and the time left.
-func pace(p *progress, begun int, now func() time.Time) func(taken, of int) {
-	const width = 20
-	start := now()
-	last := start
-	return func(taken, of int) {
-		at := now()
-		if at.Sub(last) < time.Second && taken < of {
-			return
-		}
-		last = at
-		rate := float64(taken-begun) / max(at.Sub(start).Seconds(), 1e-9)
-		done := width * taken / of
-		p.note(fmt.Sprintf("learning [%s%s] %d of %d steps, %.0f a second, %.0f s left",
-			strings.Repeat("#", done), strings.Repeat(".", width-done), taken, of, rate, float64(of-taken)/rate))
-	}
 }

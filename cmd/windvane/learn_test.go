@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/train"
@@ -52,9 +52,8 @@ name = "a"
 func TestStoppedTrainingIsResumed(t *testing.T) {
 	m, tabular := tinyTable(t)
 	out := filepath.Join(t.TempDir(), "out")
-	var said bytes.Buffer
-	p := newProgress("train", &said)
-	defer p.stop()
+	p := progress.New("train", io.Discard)
+	defer p.Stop()
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
 	do := func(ctx context.Context, resume bool) error {
@@ -82,21 +81,5 @@ func TestStoppedTrainingIsResumed(t *testing.T) {
 	}
 	if err := do(context.Background(), true); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged checkpoint: %v", err)
-	}
-}
-
-func TestPaceTellsRateAndTimeLeft(t *testing.T) {
-	var said bytes.Buffer
-	p := newProgress("train", &said)
-	defer p.stop()
-	p.due = true
-	at := time.Unix(0, 0)
-	told := pace(p, 100, func() time.Time { return at })
-	at = at.Add(500 * time.Millisecond)
-	told(300, 1000) // too soon
-	at = at.Add(1500 * time.Millisecond)
-	told(500, 1000)
-	if got := said.String(); !strings.Contains(got, "[##########..........] 500 of 1000 steps, 200 a second, 2 s left") || strings.Contains(got, "300 of") {
-		t.Errorf("said %q", got)
 	}
 }

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/sim/eval"
 )
 
@@ -60,20 +57,20 @@ func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, stdou
 	if o.Rules, o.Dataset, _, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := interruptible()
 	defer cancel()
-	p := newProgress("evaluate", stderr)
-	defer p.stop()
-	o.Progress = p.note
-	report, err := eval.Replay(ctx, o)
+	p := progress.New("evaluate", stderr)
+	defer p.Stop()
+	o.Progress = p.Count
+	report, err := unlessStopped(ctx, func() (eval.ReplayReport, error) { return eval.Replay(ctx, o) })
 	if ctx.Err() != nil {
-		return fmt.Errorf("evaluate: stopped before it was done: %w", ctx.Err())
+		return fmt.Errorf("evaluate: %w", errStopped)
 	}
 	if err != nil {
 		// What can fail here is how the directory, rules and data fit each other.
 		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
 	}
-	p.stop()
+	p.Stop()
 	if asJSON {
 		return json.NewEncoder(stdout).Encode(report)
 	}

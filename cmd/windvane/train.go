@@ -5,20 +5,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"text/tabwriter"
-	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/plugins/learned"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/rollout"
@@ -59,15 +57,17 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learni
 	if err != nil {
 		return err
 	}
-	p := newProgress("train", stderr)
-	defer p.stop()
-	p.note(fmt.Sprintf("fitting %d rows, once whole, and with a fifth of the configurations or of the loads held out", d.Rows()))
+	ctx, cancel := interruptible()
+	defer cancel()
+	p := progress.New("train", stderr)
+	defer p.Stop()
+	p.Note(fmt.Sprintf("fitting %d rows, once whole, and with a fifth of the configurations or of the loads held out", d.Rows()))
 	from := lesson{m, d, digest, seed, data + " with " + rulesFile}
-	t, err := from.train(name, out, l, p)
+	t, err := from.train(ctx, name, out, l, p)
 	if err != nil {
 		return err
 	}
-	p.note("writing the artefact")
+	p.Note("writing the artefact")
 	system, err := t.model.Encode()
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learni
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	p.stop()
+	p.Stop()
 	return describe(stdout, t.card, dir)
 }
 
@@ -98,26 +98,30 @@ type lesson struct {
 
 // misfit is for what can fail in a fit: how rules and data fit each other.
 func (f lesson) misfit(err error) error {
+	if errors.Is(err, errStopped) {
+		return fmt.Errorf("train: %w; nothing was written", err)
+	}
 	return usageError{fmt.Errorf("train: %s: %w", f.files, err)}
 }
 
-func (f lesson) train(name, out string, l learning, p *progress) (*trained, error) {
+func (f lesson) train(ctx context.Context, name, out string, l learning, p *progress.Meter) (*trained, error) {
 	if name == search.Name {
-		s, err := train.FitSearched(f.rules, f.dataset, f.digest, f.seed)
+		s, err := unlessStopped(ctx, func() (*train.Searched, error) {
+			return train.FitSearched(f.rules, f.dataset, f.digest, f.seed)
+		})
 		if err != nil {
 			return nil, f.misfit(err)
 		}
 		artefact, err := s.Model.Encode()
 		return &trained{s.Card, artefact, s.Model}, err
 	}
-	t, err := train.EnumerateTabular(f.rules, f.dataset, f.digest, f.seed)
+	t, err := unlessStopped(ctx, func() (*train.Tabular, error) {
+		return train.EnumerateTabular(f.rules, f.dataset, f.digest, f.seed)
+	})
 	if err != nil {
 		return nil, f.misfit(err)
 	}
 	if name == learned.Name {
-		p.note("learning")
-		ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer cancel()
 		network, err := learn(ctx, f.rules, t, f.seed, out, l, p)
 		if err != nil {
 			return nil, err
@@ -218,58 +222,4 @@ func settings(a policy.Action) []string {
 		out = append(out, line+fmt.Sprintf("%.3g", s.Value))
 	}
 	return out
-}
-
-// patience is how long a command may be silent.
-const patience = 2 * time.Second
-
-// progress tells a person what takes so long, once it takes long. It is for one
-// goroutine at a time.
-type progress struct {
-	mu      sync.Mutex
-	command string
-	w       io.Writer
-	last    string
-	due     bool
-	start   time.Time
-	timer   *time.Timer
-}
-
-func newProgress(command string, w io.Writer) *progress {
-	p := &progress{command: command, w: w, start: time.Now()}
-	p.timer = time.AfterFunc(patience, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.timer == nil {
-			return
-		}
-		p.due = true
-		p.say()
-	})
-	return p
-}
-
-// note says what is being done from now on.
-func (p *progress) note(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.last = text; p.due {
-		p.say()
-	}
-}
-
-func (p *progress) say() {
-	if p.last != "" {
-		_, _ = fmt.Fprintf(p.w, "%s: %.0f s: %s\n", p.command, time.Since(p.start).Seconds(), p.last)
-	}
-}
-
-// stop ends it; it may be called twice.
-func (p *progress) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Stop()
-		p.timer, p.due = nil, false
-	}
 }

@@ -46,11 +46,15 @@ type Options struct {
 	Policies  []string                   // of Names; the optimum and the best static setting always come along
 	Artefacts map[string]*train.Artefact // tabular and learned ones by the name of their directory: judged on the model only, as they may have seen all data
 	Seed      uint64
-	Seeds     int               // runs with seeds of their own: Seed, Seed+1, …; 0: 4
-	Trees     model.TreeParams  // of every model; zero: model.TreeParamsFor the rows
-	Steps     int               // of a network's training; 0: train.DefaultPPO's
-	Progress  func(text string) // called by one goroutine at a time; may be nil
+	Seeds     int              // runs with seeds of their own: Seed, Seed+1, …; 0: 4
+	Trees     model.TreeParams // of every model; zero: model.TreeParamsFor the rows
+	Steps     int              // of a network's training; 0: train.DefaultPPO's
+	Progress  Progress         // may be nil
 }
+
+// Progress is told how many of what are done; of 0: of what nobody can count. It is not
+// called by two goroutines at a time.
+type Progress func(what string, done, of int)
 
 // defaultSeeds runs are enough for the second digit of a violated share.
 const defaultSeeds = 4
@@ -66,7 +70,7 @@ func Evaluate(ctx context.Context, o Options) (Report, error) {
 		o.Trees = model.TreeParamsFor(o.Dataset.Rows())
 	}
 	if o.Progress == nil {
-		o.Progress = func(string) {}
+		o.Progress = func(string, int, int) {}
 	}
 	e, err := prepare(o)
 	if err != nil {
@@ -75,7 +79,8 @@ func Evaluate(ctx context.Context, o Options) (Report, error) {
 	results, errs := make([]judged, o.Seeds), make([]error, o.Seeds)
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	o.Progress(fmt.Sprintf("judging, %d seeds", o.Seeds))
+	done := 0
+	o.Progress("seeds judged", done, o.Seeds)
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range o.Seeds {
 		group.Go(func() {
@@ -84,7 +89,8 @@ func Evaluate(ctx context.Context, o Options) (Report, error) {
 			results[i], errs[i] = e.seed(ctx, o.Seed+uint64(i))
 			mu.Lock()
 			defer mu.Unlock()
-			o.Progress(fmt.Sprintf("seed %d of %d is done", i+1, o.Seeds))
+			done++
+			o.Progress("seeds judged", done, o.Seeds)
 		})
 	}
 	group.Wait()
@@ -118,7 +124,7 @@ func prepare(o Options) (*evaluation, error) {
 		return nil, errNoBounds
 	}
 	e := &evaluation{Options: o, goal: goal, loads: train.LoadGrid(o.Dataset)}
-	o.Progress("fitting the model of all data")
+	o.Progress("fitting the model of all data", 0, 0)
 	if e.full, err = train.EnumerateTabularAt(o.Rules, o.Dataset, e.loads, o.Trees, "", o.Seed); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 func tiny(t *testing.T) *evaluation {
 	t.Helper()
 	m := tinyMesh(t)
-	e, err := prepare(Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Trees: tinyTrees, Progress: func(string) {}})
+	e, err := prepare(Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Trees: tinyTrees, Progress: func(string, int, int) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,9 +28,9 @@ type ReplayOptions struct {
 	Delays      []int     // intervals after which an outcome is known, beyond the one that it belongs to
 	Controllers []string  // of Controllers; none: the default ones
 	Seed        uint64
-	Runs        int               // on each kind of truth
-	Trees       model.TreeParams  // zero: model.TreeParamsFor the rows
-	Progress    func(text string) // may be nil; not called by two goroutines at a time
+	Runs        int              // on each kind of truth
+	Trees       model.TreeParams // zero: model.TreeParamsFor the rows
+	Progress    Progress         // may be nil
 
 	intervals int         // of a run; 0: replayIntervals
 	loads     [][]float64 // at which the model is tabulated; nil: those of the truths
@@ -54,7 +54,7 @@ const (
 // load sinusoids and steps by turns. The same options give the same report.
 func Replay(ctx context.Context, o ReplayOptions) (ReplayReport, error) {
 	if o.Progress == nil {
-		o.Progress = func(string) {}
+		o.Progress = func(string, int, int) {}
 	}
 	if o.intervals == 0 {
 		o.intervals = replayIntervals
@@ -86,7 +86,7 @@ func Replay(ctx context.Context, o ReplayOptions) (ReplayReport, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			done++
-			o.Progress(fmt.Sprintf("%d of %d runs are done", done, len(jobs)))
+			o.Progress("runs judged", done, len(jobs))
 		})
 	}
 	group.Wait()
@@ -140,7 +140,7 @@ func prepareReplay(o ReplayOptions) (*replayEvaluation, error) {
 	}
 	e.splits = make([]replaySplit, min(replaySplits, o.Runs))
 	for n := range e.splits {
-		o.Progress(fmt.Sprintf("fitting the model of split %d of %d", n+1, len(e.splits)))
+		o.Progress("models of splits fitted", n, len(e.splits))
 		if e.splits[n], err = e.split(n); err != nil {
 			return nil, err
 		}
