@@ -88,7 +88,7 @@ type PPO struct {
 	valueAdam     *nn.Adam
 	scale         rewardScale
 
-	roll  rollout
+	roll  transitions
 	batch minibatch
 }
 
@@ -112,7 +112,7 @@ func NewPPO(e Env, params PPOParams, seed uint64) (*PPO, error) {
 	p.value.Orthogonal(rng, 1)
 	p.policyAdam, p.valueAdam = nn.NewAdam(len(p.policy.Params())), nn.NewAdam(len(p.value.Params()))
 	p.scale = newRewardScale(params.Gamma, lanes)
-	p.roll = newRollout(params.Rollout, lanes, e.ObservationSize(), len(axes))
+	p.roll = newTransitions(params.Rollout, lanes, e.ObservationSize(), len(axes))
 	p.batch = newMinibatch(p, min(params.Minibatch, params.Rollout*lanes))
 	return p, p.begin()
 }

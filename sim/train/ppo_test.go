@@ -186,7 +186,7 @@ func TestPPODoesNotAllocate(t *testing.T) {
 // An episode that was cut goes on with the value of where it was cut; one that ended
 // does not, and neither hears of what came after it.
 func TestTruncationBootstrapsAndTerminationDoesNot(t *testing.T) {
-	r := newRollout(3, 3, 1, 1)
+	r := newTransitions(3, 3, 1, 1)
 	for i := range r.rewards {
 		r.rewards[i], r.values[i] = 1, 10
 	}

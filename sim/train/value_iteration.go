@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/windvane/windvane/plugins/rollout"
 	"github.com/windvane/windvane/sim/env"
 )
 
@@ -63,8 +64,11 @@ func (s *Sequential) check() error {
 const maxSweeps = 100_000
 
 // ValueIteration plans by dynamic programming, until no value can be off by more than
-// tolerance (in the unit of a reward, above 0) but for a constant that changes no
-// decision. It is deterministic; of equal actions it takes the first.
+// tolerance (in the unit of a reward, above 0). It is deterministic; of equal actions it
+// takes the first.
+//
+// Each point is brought up to date with what was just learned of the others, the last
+// first (Gauss and Seidel), so that a cycle of points takes two or three sweeps.
 func ValueIteration(s *Sequential, tolerance float64) (*Plan, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -72,45 +76,29 @@ func ValueIteration(s *Sequential, tolerance float64) (*Plan, error) {
 	if !(tolerance > 0) {
 		return nil, fmt.Errorf("train: tolerance %v, want above 0", tolerance)
 	}
-	states := len(s.Rewards)
-	ahead := s.ahead(s.Delay)
+	states, n := len(s.Rewards), s.Space.Len()
+	ahead, reach := s.ahead(s.Delay), s.reach()
 	p := &Plan{Next: make([]int32, states), Value: make([]float64, states)}
-	worth, reach := make([]float64, states), newReach(s)
+	worth := make([]float64, n)
 	for p.Sweeps < maxSweeps {
 		p.Sweeps++
-		s.expect(worth, p.Value)
-		for i, v := range worth {
-			worth[i] = ahead[i] + s.Discount*v
-		}
-		reach.best(worth, p.Next)
-		// The change of all values lies between low and high, and all that is still to
-		// come lies between these times discount/(1-discount) (MacQueen 1966).
-		low, high := math.Inf(1), math.Inf(-1)
-		for i, v := range worth {
-			d := v - p.Value[i]
-			low, high = math.Min(low, d), math.Max(high, d)
-			p.Value[i] = v
-		}
-		rest := s.Discount / (1 - s.Discount)
-		if (high-low)*rest < tolerance {
-			for i := range p.Value {
-				p.Value[i] += rest * (low + high) / 2
+		change := 0.0
+		for at := states - n; at >= 0; at -= n {
+			s.expect(worth, p.Value, at/n)
+			for i, v := range worth {
+				worth[i] = ahead[at+i] + s.Discount*v
 			}
+			reach.Best(worth, p.Next[at:at+n])
+			for i, v := range worth {
+				change = math.Max(change, math.Abs(v-p.Value[at+i]))
+				p.Value[at+i] = v
+			}
+		}
+		if change*s.Discount/(1-s.Discount) < tolerance { // a contraction by the discount
 			return p, nil
 		}
 	}
 	return nil, fmt.Errorf("train: value iteration has not converged after %d sweeps; use a smaller discount", maxSweeps)
-}
-
-// Myopic is the plan that takes the best action within reach for the present load, as
-// if it were in force at once and the load stayed.
-func Myopic(s *Sequential) (*Plan, error) {
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	p := &Plan{Next: make([]int32, len(s.Rewards)), Value: s.ahead(0), Sweeps: 1}
-	newReach(s).best(p.Value, p.Next)
-	return p, nil
 }
 
 // ahead is the expected reward of each action in so many intervals, [point][action].
@@ -119,88 +107,43 @@ func (s *Sequential) ahead(intervals int) []float64 {
 	for i, r := range s.Rewards {
 		out[i] = float64(r)
 	}
+	n := s.Space.Len()
 	for range intervals {
-		s.expect(next, out)
+		for from := range s.Chain.Points() {
+			s.expect(next[from*n:(from+1)*n], out, from)
+		}
 		out, next = next, out
 	}
 	return out
 }
 
-// expect writes the expectation of what v will be at the next interval's point.
-func (s *Sequential) expect(out, v []float64) {
-	n := s.Space.Len()
-	for from := range s.Chain.Points() {
-		to := out[from*n : (from+1)*n]
-		clear(to)
-		for _, j := range s.Chain.Row(from) {
-			if j.P == 0 {
-				continue
-			}
-			for i, x := range v[int(j.To)*n : (int(j.To)+1)*n] {
-				to[i] += j.P * x
-			}
+// expect writes, by action, the expectation of what v will be at the point after one.
+func (s *Sequential) expect(out, v []float64, from int) {
+	n := len(out)
+	clear(out)
+	for _, j := range s.Chain.Row(from) {
+		if j.P == 0 {
+			continue
+		}
+		for i, x := range v[int(j.To)*n : (int(j.To)+1)*n] {
+			out[i] += j.P * x
 		}
 	}
 }
 
-// reach finds the best action within reach of each.
-type reach struct {
-	points, actions int
-	sizes           []int
-	moves           [][][]int32 // by axis, category: the categories that it gets to, ascending
-	value           []float64
-	at              []int32
-}
-
-func newReach(s *Sequential) *reach {
-	r := &reach{points: len(s.Chain.Points()), actions: s.Space.Len(), sizes: s.Space.Axes()}
-	r.value, r.at = make([]float64, r.actions), make([]int32, r.actions)
-	for axis, n := range r.sizes {
-		moves := make([][]int32, n)
-		for from := range int32(n) {
-			seen := make([]bool, n)
-			for to := range int32(n) {
-				seen[s.Limiter.Move(axis, from, to)] = true
-			}
-			for to, ok := range seen {
-				if ok {
-					moves[from] = append(moves[from], int32(to))
-				}
-			}
-		}
-		r.moves = append(r.moves, moves)
-	}
+// reach is what the limiter lets an action get to in one interval.
+func (s *Sequential) reach() *rollout.Reach {
+	r := rollout.NewReach(s.Space.Axes())
+	r.Set(func(axis int, from, to int32) bool { return s.Limiter.Move(axis, from, to) == to })
 	return r
 }
 
 // best replaces the worth of each action at each point by that of the best action
-// within reach of it, and writes which one it is to next. The axes move independently,
-// so that one is maximised over after the other: the sum of their moves for each
-// action, instead of the product.
-func (r *reach) best(worth []float64, next []int32) {
-	for point := range r.points {
-		v, n := worth[point*r.actions:][:r.actions], next[point*r.actions:][:r.actions]
-		for i := range n {
-			n[i] = int32(i)
-		}
-		stride := r.actions
-		for axis, size := range r.sizes {
-			stride /= size
-			for i := range v {
-				from := i / stride % size
-				best, at := math.Inf(-1), int32(0)
-				for _, to := range r.moves[axis][from] {
-					j := i + (int(to)-from)*stride
-					// Of equal ones the first in the order of the grid, whatever the axis.
-					if v[j] > best || v[j] == best && n[j] < at {
-						best, at = v[j], n[j]
-					}
-				}
-				r.value[i], r.at[i] = best, at
-			}
-			copy(v, r.value)
-			copy(n, r.at)
-		}
+// within reach of it, and writes which one it is to next.
+func (s *Sequential) best(r *rollout.Reach, worth []float64, next []int32) {
+	n := s.Space.Len()
+	for at := 0; at < len(worth); at += n {
+		r.Best(worth[at:at+n], next[at:at+n])
 	}
 }
 

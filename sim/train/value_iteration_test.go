@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -333,5 +334,73 @@ func TestValueIterationRefuses(t *testing.T) {
 	}
 	if _, err := good.Mean(&Plan{}, 0, 0, 1); err == nil {
 		t.Error("the mean of an empty plan is no error")
+	}
+}
+
+// Under a load that stays, following the rollout ends no lower than following the base
+// policy, and somewhere higher; with a horizon of one interval it is the base policy.
+func TestRolloutImprovesOnMyopic(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	space := levels(t, 6, 6)
+	stays := chain(t, []env.Jump{{To: 0, P: 1}})
+	better := 0
+	for range 30 {
+		s := &Sequential{Chain: stays, Space: space, Limiter: env.NewLimiter(space, 1, false), Discount: .9}
+		for range space.Len() {
+			s.Rewards = append(s.Rewards, float32(rng.Float64()))
+		}
+		base, err := Myopic(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, err := Rollout(s, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(same.Next, base.Next) {
+			t.Fatal("over one interval the rollout is not the base policy")
+		}
+		ahead, err := Rollout(s, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := int32(rng.IntN(space.Len()))
+		var got [2]float64
+		for i, p := range []*Plan{base, ahead} {
+			if got[i], err = s.Mean(p, first, 50, 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got[1] < got[0]-1e-9 {
+			t.Errorf("the rollout earns %v, the base policy %v", got[1], got[0])
+		}
+		if got[1] > got[0]+1e-9 {
+			better++
+		}
+	}
+	if better == 0 {
+		t.Error("nowhere is the rollout better than the base policy")
+	}
+	if _, err := Rollout(&Sequential{}, 5); err == nil {
+		t.Error("plans for nothing")
+	}
+}
+
+// It goes one level at a time to the action that is best in the mean, and stays.
+func TestHoldStaysAtTheBestStaticAction(t *testing.T) {
+	space := levels(t, 4)
+	s := &Sequential{
+		Chain: swap(t), Space: space, Limiter: env.NewLimiter(space, 1, false), Discount: .5,
+		Rewards: []float32{0, 5, 0, 4 /* at A */, 0, 0, 0, 4 /* at B */},
+	}
+	p, err := Hold(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(p.Next, []int32{1, 2, 3, 3, 1, 2, 3, 3}) {
+		t.Errorf("plan %v", p.Next)
+	}
+	if got := mean(t, s, p); got != 4 {
+		t.Errorf("mean reward %v, want 4", got)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/windvane/windvane/sim/nn"
 )
 
-// rollout are the transitions between two updates, [step][lane], and what is known of
+// transitions are those between two updates, [step][lane], and what is known of
 // them.
-type rollout struct {
+type transitions struct {
 	steps, lanes, size, axes int
 
 	obs        []float32 // centred
@@ -31,9 +31,9 @@ type rollout struct {
 	order []int32   // of the transitions in an epoch
 }
 
-func newRollout(steps, lanes, size, axes int) rollout {
+func newTransitions(steps, lanes, size, axes int) transitions {
 	n := steps * lanes
-	return rollout{
+	return transitions{
 		steps: steps, lanes: lanes, size: size, axes: axes,
 		obs: make([]float32, n*size), actions: make([]int32, n*axes), logp: make([]float32, n), rewards: make([]float32, n),
 		terminated: make([]bool, n), truncated: make([]bool, n),
@@ -46,7 +46,7 @@ func newRollout(steps, lanes, size, axes int) rollout {
 // advantages are generalised advantage estimates (Schulman et al. 2016); the returns
 // are what the values should have been. Where an episode terminated there is nothing
 // to come; where it was truncated, what would have come is the value of where it was.
-func (r *rollout) advantages(gamma, lambda float64) {
+func (r *transitions) advantages(gamma, lambda float64) {
 	g, decay := float32(gamma), float32(gamma*lambda)
 	for lane := range r.lanes {
 		next, ahead := r.lastValue[lane], float32(0)
@@ -66,7 +66,7 @@ func (r *rollout) advantages(gamma, lambda float64) {
 }
 
 // shuffle is Fisher and Yates's, as rand.Shuffle is, without its closure.
-func (r *rollout) shuffle(rng *rand.PCG) {
+func (r *transitions) shuffle(rng *rand.PCG) {
 	for i := len(r.order) - 1; i > 0; i-- {
 		j := int(rng.Uint64() >> 32 * uint64(i+1) >> 32)
 		r.order[i], r.order[j] = r.order[j], r.order[i]
