@@ -9,21 +9,22 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/sim/dataset"
 )
 
 // addImport adds `import trace`.
-func addImport(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
+func addImport(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
 	imports := app.Command("import", "Bring in what was made elsewhere.")
 	trace := imports.Command("trace", "Turn a published trace (CSV) into a dataset, and report on its quality.")
 	file := trace.Arg("file", "The trace, CSV with a header line.").Required().String()
 	mapping := trace.Flag("mapping", "TOML file that says what the columns mean.").Required().String()
 	out := trace.Flag("output", "The dataset to write.").Short('o').Required().String()
 	asJSON := trace.Flag("json", "Print the quality report as JSON.").Bool()
-	commands["import trace"] = func() error { return importTrace(*file, *mapping, *out, *asJSON, stdout) }
+	commands["import trace"] = func() error { return importTrace(*file, *mapping, *out, *asJSON, stdout, stderr) }
 }
 
-func importTrace(file, mapping, out string, asJSON bool, stdout io.Writer) error {
+func importTrace(file, mapping, out string, asJSON bool, stdout, stderr io.Writer) error {
 	src, err := os.ReadFile(mapping)
 	if err != nil {
 		return usageError{fmt.Errorf("import trace: mapping: %w", err)}
@@ -36,7 +37,9 @@ func importTrace(file, mapping, out string, asJSON bool, stdout io.Writer) error
 	if err != nil {
 		return usageError{fmt.Errorf("import trace: %w", err)}
 	}
-	d, zeros, err := m.Import(file, bytes.NewReader(trace))
+	p := progress.New("import trace", stderr)
+	defer p.Stop()
+	d, zeros, err := m.Import(file, &counted{bytes.NewReader(trace), p})
 	if err != nil {
 		return usageError{err}
 	}
@@ -47,10 +50,23 @@ func importTrace(file, mapping, out string, asJSON bool, stdout io.Writer) error
 	if err := os.WriteFile(out, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("import trace: %w", err)
 	}
+	p.Stop()
 	q := d.Quality(m.LoadCell)
 	q.Structural = zeros
 	if asJSON {
 		return json.NewEncoder(stdout).Encode(q)
 	}
 	return q.WriteText(stdout)
+}
+
+// counted is a file that tells how far it is read.
+type counted struct {
+	*bytes.Reader
+	progress *progress.Meter
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.progress.Count("bytes read", int(c.Size())-c.Len(), int(c.Size()))
+	return n, err
 }

@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addEvaluate(app, commands, stdout, stderr)
 	addDemo(app, commands, stdout, stderr)
 	addExplain(app, commands, stdout)
-	addImport(app, commands, stdout)
+	addImport(app, commands, stdout, stderr)
 	addJournal(app, commands, stdout)
 	addPlugin(app, commands)
 	addRun(app, commands, stderr)

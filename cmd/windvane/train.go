@@ -61,7 +61,7 @@ func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learni
 	defer cancel()
 	p := progress.New("train", stderr)
 	defer p.Stop()
-	p.Note(fmt.Sprintf("fitting %d rows, once whole, and with a fifth of the configurations or of the loads held out", d.Rows()))
+	p.Note(fmt.Sprintf("fitting and cross-validating %d rows", d.Rows()))
 	from := lesson{m, d, digest, seed, data + " with " + rulesFile}
 	t, err := from.train(ctx, name, out, l, p)
 	if err != nil {
