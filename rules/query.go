@@ -133,30 +133,43 @@ func (r *reader) parse(expr, key string) parser.Expr {
 		}
 		return nil
 	}
-	if len(expr) > maxExpr {
-		r.express(key, "is longer than 16 KiB", "make a recording rule of it")
+	parsed, message, hint := parseQuery(expr)
+	if message != "" {
+		r.express(key, message, hint)
 		return nil
 	}
+	return parsed
+}
+
+// CheckQuery says what is wrong with an expression as a query of a rules file.
+func CheckQuery(expr string) error {
+	if _, message, _ := parseQuery(expr); message != "" {
+		return errors.New(message)
+	}
+	return nil
+}
+
+// parseQuery returns a query, or what is wrong with it and what to do.
+func parseQuery(expr string) (parsed parser.Expr, message, hint string) {
+	if len(expr) > maxExpr {
+		return nil, "is longer than 16 KiB", "make a recording rule of it"
+	}
 	if n := len(expr) - len(strings.Map(withoutOperators, expr)); n > maxOperators {
-		r.express(key, fmt.Sprintf("has %d operators and parentheses, want at most %d", n, maxOperators), "make a recording rule of it")
-		return nil
+		return nil, fmt.Sprintf("has %d operators and parentheses, want at most %d", n, maxOperators), "make a recording rule of it"
 	}
 	parsed, err := promql.ParseExpr(expr)
 	if err != nil {
-		r.express(key, promqlMessage(err), "")
-		return nil
+		return nil, promqlMessage(err), ""
 	}
 	switch t := parsed.Type(); {
 	case t == parser.ValueTypeMatrix:
-		r.express(key, "is a range vector, want an instant vector", "apply a function such as rate() or avg_over_time()")
+		return nil, "is a range vector, want an instant vector", "apply a function such as rate() or avg_over_time()"
 	case t != parser.ValueTypeVector:
-		r.express(key, fmt.Sprintf("is a %s, want an instant vector", parser.DocumentedType(t)), "a signal is read from series")
+		return nil, fmt.Sprintf("is a %s, want an instant vector", parser.DocumentedType(t)), "a signal is read from series"
 	case len(Query{parsed: parsed}.Selectors()) == 0:
-		r.express(key, "reads no series", "without one nobody can tell whether the value is fresh")
-	default:
-		return parsed
+		return nil, "reads no series", "without one nobody can tell whether the value is fresh"
 	}
-	return nil
+	return parsed, "", ""
 }
 
 // withoutOperators drops what can make a tree deep; all of them are single bytes.

@@ -111,8 +111,13 @@ func (m *Mesh) warnTarget(o Objective, key string, add func(key, message, hint s
 	add(key+".window", message, "one bad interval overspends it: lengthen the window, or shorten the interval")
 }
 
-// few writes a small number of intervals.
-func few(v float64) string { return strconv.FormatFloat(v, 'g', 2, 64) }
+// few writes a number to two digits, or whole.
+func few(v float64) string {
+	if v >= 10 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
 
 // warnCap says when the cap on total blocking keeps the services from being blocked
 // as far as they may be when all are overloaded. What all refuse together is a mean of

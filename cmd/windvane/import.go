@@ -13,9 +13,10 @@ import (
 	"github.com/windvane/windvane/sim/dataset"
 )
 
-// addImport adds `import trace`.
+// addImport adds `import trace` and `import slo`.
 func addImport(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
 	imports := app.Command("import", "Bring in what was made elsewhere.")
+	addImportSLO(imports, commands, stdout, stderr)
 	trace := imports.Command("trace", "Turn a published trace (CSV) into a dataset, and report on its quality.")
 	file := trace.Arg("file", "The trace, CSV with a header line.").Required().String()
 	mapping := trace.Flag("mapping", "TOML file that says what the columns mean.").Required().String()
