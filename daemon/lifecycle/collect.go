@@ -16,16 +16,8 @@ import (
 // measured, or not anew, is NaN. Settings are taken as they were commanded, so that
 // they lie on the grid of the policies and not on whole percents.
 func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
-	var ids []policy.KnobID
-	for _, k := range m.Knobs() {
-		ids = append(ids, k.KnobID)
-	}
 	services := m.PolicyServices()
-	var names []string
-	for _, s := range services {
-		names = append(names, s.Name)
-	}
-	d := dataset.New(m.Name, m.Interval.Seconds(), ids, names)
+	d := dataset.Of(m.Name, m.Interval, m.Knobs(), services)
 	var open *journal.Intent
 	for r, err := range journal.Read(dir) {
 		if err != nil {
@@ -48,7 +40,7 @@ func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
 			if open == nil || o.Cycle != open.Cycle {
 				continue
 			}
-			if row, ok := rowOf(ids, services, *open, o); ok {
+			if row, ok := rowOf(d.Knobs, services, *open, o); ok {
 				if err := d.Append(row); err != nil {
 					return nil, fmt.Errorf("collect: cycle %d: %w", o.Cycle, err)
 				}
@@ -68,13 +60,12 @@ func rowOf(ids []policy.KnobID, services []policy.Service, i journal.Intent, o j
 	if o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, policy.Rounding) {
 		return dataset.Row{}, false
 	}
-	var row dataset.Row
 	for k, id := range ids {
 		if held[k].KnobID != id {
 			return dataset.Row{}, false
 		}
-		row.Settings = append(row.Settings, held[k].Value)
 	}
+	row := dataset.Row{Settings: held.Values()}
 	known := func(v float64, ok bool) float64 {
 		if !ok {
 			return math.NaN()

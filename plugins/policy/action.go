@@ -114,6 +114,15 @@ func (a Action) Set(id KnobID, v float64) bool {
 // Clone returns a copy.
 func (a Action) Clone() Action { return slices.Clone(a) }
 
+// Values are the settings alone, in their order.
+func (a Action) Values() []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = a[i].Value
+	}
+	return out
+}
+
 // Equal reports whether both have the same knobs with values no further apart than tol.
 func (a Action) Equal(b Action, tol float64) bool {
 	if len(a) != len(b) {

@@ -122,3 +122,10 @@ func TestAnUnfilledSignalIsAbsent(t *testing.T) {
 		t.Errorf("status of a missing signal: %s", s.Status)
 	}
 }
+
+func TestValuesAreInTheOrderOfTheSettings(t *testing.T) {
+	a := Action{{KnobID{Kind: Blocking, Target: "a"}, .2}, {KnobID{Kind: Replicas, Target: "ns/n"}, 3}}
+	if d := cmp.Diff([]float64{.2, 3}, a.Values()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

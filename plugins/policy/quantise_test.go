@@ -105,7 +105,9 @@ func TestQuantise(t *testing.T) {
 		return Setting{KnobID{Kind: Weight, Target: "ns/vs/a", Part: part}, v}
 	}
 	want := Action{
-		{KnobID{Kind: Replicas, Target: "default/a"}, 3}, weight("v1", .2949), weight("v2", .7051),
+		{KnobID{Kind: Replicas, Target: "default/a"}, 3},
+		weight("v1", .2949),
+		weight("v2", .7051),
 		{KnobID{Kind: Blocking, Target: "a"}, .12345678},
 	}
 	before := want.Clone()
@@ -114,7 +116,10 @@ func TestQuantise(t *testing.T) {
 		t.Errorf("the argument was changed:\n%s", d)
 	}
 	if d := cmp.Diff(Action{
-		{KnobID{Kind: Blocking, Target: "a"}, .123457}, {KnobID{Kind: Replicas, Target: "default/a"}, 3}, weight("v1", .29), weight("v2", .71),
+		{KnobID{Kind: Blocking, Target: "a"}, .123457},
+		{KnobID{Kind: Replicas, Target: "default/a"}, 3},
+		weight("v1", .29),
+		weight("v2", .71),
 	}, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

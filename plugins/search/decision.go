@@ -84,7 +84,7 @@ func (d *decision) prepare() error {
 	}
 	copy(e.offered, d.planned)
 	live := d.predict(o.Live)
-	if !d.policy.model.Supported(values(o.Live), d.mesh.offered) {
+	if !d.policy.model.Supported(o.Live.Values(), d.mesh.offered) {
 		live = nil
 	}
 	e.observe(o, d.mesh.offered, live)
@@ -196,7 +196,7 @@ func (d *decision) answer(a policy.Action, reason string) policy.Decision {
 }
 
 func (d *decision) predictions(a policy.Action) []policy.Prediction {
-	supported := d.policy.model.Supported(values(a), d.mesh.offered)
+	supported := d.policy.model.Supported(a.Values(), d.mesh.offered)
 	var out []policy.Prediction
 	for s, v := range d.predict(a) {
 		if signal := d.policy.evaluator.signals[s]; signal != "" {
@@ -209,14 +209,6 @@ func (d *decision) predictions(a policy.Action) []policy.Prediction {
 // predict returns each service's latency in seconds.
 func (d *decision) predict(a policy.Action) []float64 {
 	out := make([]float64, len(d.planned))
-	d.policy.whole.Latency(out, values(a), d.planned)
-	return out
-}
-
-func values(a policy.Action) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i].Value
-	}
+	d.policy.whole.Latency(out, a.Values(), d.planned)
 	return out
 }

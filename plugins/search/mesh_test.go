@@ -205,7 +205,7 @@ func (p *Policy) excess(o policy.Observation, a policy.Action) float64 {
 	for i := range loads {
 		loads[i] = math.Max(p.model.Offered[i].Min, math.Min(p.model.Offered[i].Max, loads[i]))
 	}
-	p.model.Predictor().Latency(out, values(a), loads)
+	p.model.Predictor().Latency(out, a.Values(), loads)
 	worst := 0.0
 	for i, v := range out {
 		for _, obj := range o.Services[i].Objectives {

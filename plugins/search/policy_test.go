@@ -36,7 +36,7 @@ func TestDecideIsTheOptimumOfTheModel(t *testing.T) {
 		if v <= best {
 			continue
 		}
-		predictor.Latency(out, values(a), offered(o))
+		predictor.Latency(out, a.Values(), offered(o))
 		worst := 0.0
 		for i, s := range o.Services {
 			worst = math.Max(worst, out[i]*(1+margin)/s.Objectives[0].Bound)
@@ -246,7 +246,7 @@ func TestLearnedIncrementalIsFullPrediction(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	check := func() {
 		t.Helper()
-		p.whole.Latency(whole, values(e.action), d.planned)
+		p.whole.Latency(whole, e.action.Values(), d.planned)
 		for s, v := range whole {
 			if want := v * (1 + .2) * (1 / o.Services[s].Objectives[0].Bound); math.Abs(e.Ratio(s)-want) > 1e-12*want {
 				t.Fatalf("service %d: ratio %v, from nothing %v", s, e.Ratio(s), want)

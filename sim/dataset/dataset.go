@@ -10,6 +10,7 @@ package dataset
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -37,6 +38,18 @@ func New(mesh string, intervalSeconds float64, knobs []policy.KnobID, services [
 		Carried:  make([][]float64, len(services)),
 		Latency:  make([][]float64, len(services)),
 	}
+}
+
+// Of returns an empty dataset over the knobs and services of a mesh, both sorted.
+func Of(mesh string, interval time.Duration, knobs []policy.Knob, services []policy.Service) *Dataset {
+	ids, names := make([]policy.KnobID, len(knobs)), make([]string, len(services))
+	for i, k := range knobs {
+		ids[i] = k.KnobID
+	}
+	for i, s := range services {
+		names[i] = s.Name
+	}
+	return New(mesh, interval.Seconds(), ids, names)
 }
 
 // Rows is the number of intervals.
