@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/rollout"
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/plugins/threshold"
 	"github.com/windvane/windvane/sim/model"
@@ -87,12 +88,14 @@ func (r *arena) named() []string {
 // one runs one policy.
 func (r *arena) one(ctx context.Context, name, objective string, s series, rng *rand.Rand) (tally, error) {
 	switch name {
-	case Tabular:
+	case Tabular, Rollout:
 		artefact, err := r.trained.Table.Encode()
 		if err != nil {
 			return tally{}, err
 		}
-		return r.tabular(ctx, artefact, r.trained.Card, objective, s)
+		card := r.trained.Card
+		card.Policy = name
+		return r.tabular(ctx, artefact, card, objective, s)
 	case Learned:
 		return r.learned(ctx, objective, s)
 	case Threshold:
@@ -122,10 +125,13 @@ func (r *arena) one(ctx context.Context, name, objective string, s series, rng *
 }
 
 // tabular runs a table: under "reward" the action with the greatest reward on its
-// mean, under "budget" the policy that is served, in the closed loop.
+// mean, under "budget" the policy of the card as it is served, in the closed loop.
 func (r *arena) tabular(ctx context.Context, artefact []byte, card train.Card, objective string, s series) (tally, error) {
 	if objective == train.ObjectiveBudget {
-		p := tabular.New()
+		var p policy.Policy = tabular.New()
+		if card.Policy == Rollout {
+			p = rollout.New()
+		}
 		if err := p.Configure(ctx, policy.Config{Artefact: artefact}); err != nil {
 			return tally{}, err
 		}

@@ -85,7 +85,7 @@ func TestLoadStep(t *testing.T) {
 			t.Errorf("%s has not settled: %v", p.Policy, p.Settled)
 		}
 	}
-	if d := cmp.Diff([]string{Tabular, Learned, Threshold, Static, None}, got); d != "" {
+	if d := cmp.Diff([]string{Tabular, Rollout, Learned, Threshold, Static, None}, got); d != "" {
 		t.Errorf("policies (-want +got):\n%s", d)
 	}
 }

@@ -21,6 +21,7 @@ import (
 const (
 	Optimum   = "optimum"   // by enumeration on the truth that judges
 	Tabular   = "tabular"   // trained on the table of the seen loads
+	Rollout   = "rollout"   // on the same table, looking ahead; under "reward", where no step is limited, it is tabular
 	Learned   = "learned"   // a network trained on that table: on the reward, and on random margins
 	Threshold = "threshold" // hysteresis on what was measured
 	Static    = "static"    // the best setting that never changes, chosen on the policies' model
@@ -30,26 +31,27 @@ const (
 
 // Names lists the policies that can be asked for.
 func Names() []string {
-	return []string{Optimum, Tabular, Learned, Threshold, Static, Random, None}
+	return []string{Optimum, Tabular, Rollout, Learned, Threshold, Static, Random, None}
 }
 
 // Quick are the policies that take no time to train.
 func Quick() []string { return []string{Optimum, Tabular, Threshold, Static, Random, None} }
 
 // planners are the policies that plan under a budget: each has a frontier.
-func planners() []string { return []string{Tabular, Learned} }
+func planners() []string { return []string{Tabular, Rollout, Learned} }
 
 // Options say what Evaluate judges.
 type Options struct {
-	Rules     *rules.Mesh
-	Dataset   *dataset.Dataset
-	Policies  []string                   // of Names; the optimum and the best static setting always come along
-	Artefacts map[string]*train.Artefact // tabular and learned ones by the name of their directory: judged on the model only, as they may have seen all data
-	Seed      uint64
-	Seeds     int              // runs with seeds of their own: Seed, Seed+1, …; 0: 4
-	Trees     model.TreeParams // of every model; zero: model.TreeParamsFor the rows
-	Steps     int              // of a network's training; 0: train.DefaultPPO's
-	Progress  Progress         // may be nil
+	Rules      *rules.Mesh
+	Dataset    *dataset.Dataset
+	Policies   []string                   // of Names; the optimum and the best static setting always come along
+	Artefacts  map[string]*train.Artefact // tabular, rollout and learned ones by the name of their directory: judged on the model only, as they may have seen all data
+	Seed       uint64
+	Seeds      int              // runs with seeds of their own: Seed, Seed+1, …; 0: 4
+	Trees      model.TreeParams // of every model; zero: model.TreeParamsFor the rows
+	SampleRows int              // rows drawn at random, from which policies learn to be judged OnSample; 0: they do not
+	Steps      int              // of a network's training; 0: train.DefaultPPO's
+	Progress   Progress         // may be nil
 }
 
 // Progress is told how many of what are done; of 0: of what nobody can count. It is not
@@ -63,15 +65,7 @@ const defaultSeeds = 4
 // configurations after they were trained on the other. The same options give the same
 // report. It is an error if rules, dataset and artefacts do not fit each other.
 func Evaluate(ctx context.Context, o Options) (Report, error) {
-	if o.Seeds == 0 {
-		o.Seeds = defaultSeeds
-	}
-	if o.Trees == (model.TreeParams{}) {
-		o.Trees = model.TreeParamsFor(o.Dataset.Rows())
-	}
-	if o.Progress == nil {
-		o.Progress = func(string, int, int) {}
-	}
+	o = o.complete()
 	e, err := prepare(o)
 	if err != nil {
 		return Report{}, fmt.Errorf("evaluate: %w", err)
@@ -166,6 +160,15 @@ func (e *evaluation) seed(ctx context.Context, seed uint64) (judged, error) {
 	if err := arena.judge(ctx, seed, out.rows); err != nil {
 		return judged{}, err
 	}
+	if e.SampleRows > 0 {
+		few, err := e.sampled(seed)
+		if err != nil {
+			return judged{}, fmt.Errorf("a sample of %d rows, seed %d: %w", e.SampleRows, seed, err)
+		}
+		if err := few.judge(ctx, seed, out.rows); err != nil {
+			return judged{}, err
+		}
+	}
 	half, err := e.heldOut(seed)
 	if err != nil {
 		return judged{}, fmt.Errorf("held-out half, seed %d: %w", seed, err)
@@ -217,6 +220,7 @@ const (
 	streamNoise
 	streamRandom
 	streamStep
+	streamSample
 )
 
 // subject names what a row is about.
@@ -300,7 +304,7 @@ func sortedSubjects(runs map[subject][]tally) []subject {
 	for s := range runs {
 		out = append(out, s)
 	}
-	places := []string{OnModel, OnHeldOut}
+	places := []string{OnModel, OnSample, OnHeldOut}
 	slices.SortFunc(out, func(a, b subject) int {
 		return cmp.Or(
 			-cmp.Compare(a.objective, b.objective), // reward, budget

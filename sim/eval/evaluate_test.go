@@ -169,7 +169,7 @@ func TestEvaluate(t *testing.T) {
 			}
 			// Feedback spends the budget whatever the model is worth; the oracle keeps it
 			// in the mean over the noise, of which a run has a few hundred bursts.
-			for policy, slack := range map[string]float64{Tabular: .015, Learned: .015, Optimum: .025} {
+			for policy, slack := range map[string]float64{Tabular: .015, Rollout: .015, Learned: .015, Optimum: .025} {
 				v := find(t, r, policy, train.ObjectiveBudget, load, on).ViolatedRatio
 				if v["a"] > .1+slack || v["b"] > .2+slack {
 					t.Errorf("%s, %s, %s: violated %v, budgets .1 and .2", policy, load, on, v)

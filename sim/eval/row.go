@@ -6,6 +6,7 @@ const (
 	LoadUnseen = "unseen" // sinusoids between the least and the greatest of them
 
 	OnModel   = "model"    // the truth is the model of all data
+	OnSample  = "sample"   // the truth is the model of all data, of which the policy's model has seen Options.SampleRows rows
 	OnHeldOut = "held_out" // the truth is a model of the configurations that the policy's model did not see
 )
 

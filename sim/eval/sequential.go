@@ -15,11 +15,11 @@ import (
 	"github.com/windvane/windvane/sim/train"
 )
 
-// The policies of Sequential, in the order of its rows.
+// The policies of Sequential beside Rollout (plugins/rollout's lookahead from the present
+// load) and Static.
 const (
 	ValueIteration = "value iteration" // by dynamic programming, with the loads to come as a known chain: the yardstick
 	PPO            = "ppo"             // trained in the simulator under the same loads
-	Rollout        = "rollout"         // plugins/rollout's lookahead, of the present load alone
 	Myopic         = "myopic"          // the best action within reach for the present load, as tabular takes it
 )
 
