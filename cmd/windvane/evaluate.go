@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -21,10 +22,12 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	c := app.Command("evaluate", "Judge policies on a model of a dataset, and on configurations that they have not seen.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
 	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
-	policies := c.Flag("policy", "A policy: optimum, tabular, learned, threshold, static, random, or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all but learned, which takes seconds to train for each seed.").Strings()
+	policies := c.Flag("policy", "A policy: optimum, tabular, rollout, learned, threshold, static, random, or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all but learned, which takes seconds to train for each seed, and rollout, which differs from tabular only where the guard limits steps.").Strings()
 	seed := c.Flag("seed", "The first seed of the runs.").Default("1").Uint64()
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
 	replay := addReplay(c)
+	rows := c.Flag("rows", "Judge, beside the rest, policies that have learned from so many rows of the dataset, drawn at random.").Int()
+	sequentially := c.Flag("sequential", "Judge, on the reward alone, where an action is in force an interval later and a knob moves one level at a time: value iteration, PPO, rollout, the myopic tabular policy, and the best static setting.").Bool()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	commands["evaluate"] = func() error {
 		if *replay.directory != "" {
@@ -33,7 +36,13 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
 		}
-		o := eval.Options{Seed: *seed, Seeds: *seeds}
+		if *rows < 0 {
+			return usageError{fmt.Errorf("evaluate: --rows %d: want at least 1", *rows)}
+		}
+		o := eval.Options{Seed: *seed, Seeds: *seeds, SampleRows: *rows}
+		if *sequentially {
+			return sequential(*rulesFile, *data, o, *asJSON, stdout, stderr)
+		}
 		return evaluate(*rulesFile, *data, *policies, o, *asJSON, stdout, stderr)
 	}
 }
@@ -85,8 +94,8 @@ func subjects(policies []string) (names []string, artefacts map[string]*train.Ar
 		if err != nil {
 			return nil, nil, fmt.Errorf("evaluate: %w", err)
 		}
-		if a.Card.Policy != eval.Tabular && a.Card.Policy != eval.Learned {
-			return nil, nil, fmt.Errorf("evaluate: artefact %s is of policy %q, which this windvane does not know", p, a.Card.Policy)
+		if judged := []string{eval.Tabular, eval.Rollout, eval.Learned}; !slices.Contains(judged, a.Card.Policy) {
+			return nil, nil, fmt.Errorf("evaluate: artefact %s is of policy %q; only those of %s are judged", p, a.Card.Policy, strings.Join(judged, ", "))
 		}
 		name := filepath.Base(filepath.Clean(p))
 		if _, ok := artefacts[name]; ok {
