@@ -76,11 +76,14 @@ func (ob *Observer) query(ctx context.Context, expr string, at time.Time) answer
 		return answer{kind: KindType, err: fmt.Errorf("the answer is a %s; want an instant vector", value.Type())}
 	}
 	for _, s := range vector {
-		if s == nil {
+		switch {
+		case s == nil:
 			return answer{kind: KindType, err: errors.New("the answer has an empty sample")}
-		}
-		if s.Histogram != nil {
+		case s.Histogram != nil:
 			return answer{kind: KindType, err: errors.New("the answer has native histograms; reduce them with histogram_quantile or the like")}
+		case s.Timestamp.Time().UnixMilli() != at.UnixMilli():
+			return answer{kind: KindStale, err: fmt.Errorf("the answer is of %s, but %s was asked for: is there a cache in between?",
+				s.Timestamp.Time().UTC().Format(time.RFC3339Nano), at.Format(time.RFC3339Nano))}
 		}
 	}
 	return answer{samples: vector}

@@ -44,9 +44,13 @@ func (j judge) judge(services []string) ([]policy.Signal, []Problem) {
 // why. The value of such a signal stays 0, which means nothing.
 func (j judge) fill(s *policy.Signal) (Kind, error) {
 	if kind := j.answer.kind; kind != "" {
-		s.Status = policy.Invalid
-		if kind == KindError || kind == KindTimeout {
+		switch kind {
+		case KindError, KindTimeout:
 			s.Status = policy.Absent
+		case KindStale:
+			s.Status = policy.Stale
+		default:
+			s.Status = policy.Invalid
 		}
 		return kind, j.answer.err
 	}

@@ -34,6 +34,7 @@ type reply struct {
 	status   int           // 0: 200
 	error    string        // errorType of a refusal
 	wait     bool          // for the client to go away
+	late     time.Duration // by how much the answer is of an earlier time
 	body     func() string // instead of all of the above
 }
 
@@ -90,7 +91,7 @@ func (r reply) json() string {
 		if s.service != "" {
 			labels["service"] = s.service
 		}
-		result = append(result, map[string]any{"metric": labels, "value": []any{now.Unix(), s.value}})
+		result = append(result, map[string]any{"metric": labels, "value": []any{now.Add(-r.late).Unix(), s.value}})
 	}
 	b, err := json.Marshal(map[string]any{
 		"status": "success", "warnings": r.warnings, "infos": []string{"PromQL info: metric might not be a counter"},

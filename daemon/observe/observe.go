@@ -46,7 +46,7 @@ type Kind string
 // The kinds of problems, each with the status that it gives the signal.
 const (
 	KindAbsent    Kind = "absent"    // no series for the service: absent
-	KindStale     Kind = "stale"     // the newest sample is too old, or of unknown age: stale
+	KindStale     Kind = "stale"     // the newest sample is too old, or of unknown age, or the answer is of another time: stale
 	KindNaN       Kind = "nan"       // invalid
 	KindInf       Kind = "inf"       // invalid
 	KindDuplicate Kind = "duplicate" // several series for the service: invalid

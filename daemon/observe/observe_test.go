@@ -69,6 +69,8 @@ func TestStatuses(t *testing.T) {
 		{"warnings", "q", reply{series: fresh()["q"].series, warnings: []string{"store down", "2"}}, "x/latency invalid, y/latency invalid", "latency/ partial", "store down; 2"},
 		{"a scalar", "q", reply{kind: "scalar"}, "x/latency invalid, y/latency invalid", "latency/ type", "scalar; want an instant vector"},
 		{"a histogram", "q", reply{body: histogram}, "x/latency invalid, y/latency invalid", "latency/ type", "native histograms"},
+		{"of another time", "q", reply{series: fresh()["q"].series, late: time.Second}, "x/latency stale, y/latency stale", "latency/ stale", "is of 2023-11-14T22:13:19Z, but 2023-11-14T22:13:20Z was asked for"},
+		{"ages of another time", ageOf("a"), reply{series: fresh()[ageOf("a")].series, late: time.Second}, "x/latency stale, y/latency stale", "latency/x stale, latency/y stale", "the age of a is unknown: the answer is of"},
 		{"no JSON", "q", reply{body: func() string { return "<html>" }}, "x/latency absent, y/latency absent", "latency/ error", ""},
 		{"no value", "q", reply{body: func() string { return `{"status":"success"}` }}, "x/latency invalid, y/latency invalid", "latency/ type", "no value"},
 		{"a refusal", "q", reply{status: 422, error: "execution"}, "x/latency absent, y/latency absent", "latency/ error", "the reason"},
