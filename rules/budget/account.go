@@ -18,14 +18,14 @@ const (
 // rates. The zero value is not usable: see NewAccount. It is for one goroutine.
 type Account struct {
 	window ring   // the objective's
-	burn   []ring // in the order of Windows
+	burn   []ring // in the order of windows
 }
 
 // NewAccount returns an account without any interval, for an objective with the given
 // window.
 func NewAccount(window time.Duration) *Account {
 	a := &Account{window: newRing(window, windowParts)}
-	for _, w := range Windows() {
+	for _, w := range windows {
 		a.burn = append(a.burn, newRing(w, burnParts))
 	}
 	return a

@@ -15,22 +15,26 @@ type Pair struct {
 
 const day = 24 * time.Hour
 
+var pairs = []Pair{
+	{5 * time.Minute, time.Hour, .02},
+	{30 * time.Minute, 6 * time.Hour, .05},
+	{2 * time.Hour, day, .10},
+	{6 * time.Hour, 3 * day, .10},
+}
+
 // Pairs returns the windows of the Site Reliability Workbook (chapter 5, alerting on
 // SLOs), fastest first: 2 % of the budget within an hour and 5 % within six page, 10 %
 // within one and within three days open a ticket.
-func Pairs() []Pair {
-	return []Pair{
-		{5 * time.Minute, time.Hour, .02},
-		{30 * time.Minute, 6 * time.Hour, .05},
-		{2 * time.Hour, day, .10},
-		{6 * time.Hour, 3 * day, .10},
-	}
-}
+func Pairs() []Pair { return slices.Clone(pairs) }
+
+var windows = windowsOf(pairs)
 
 // Windows returns the windows of all pairs, shortest first.
-func Windows() []time.Duration {
+func Windows() []time.Duration { return slices.Clone(windows) }
+
+func windowsOf(pairs []Pair) []time.Duration {
 	var out []time.Duration
-	for _, p := range Pairs() {
+	for _, p := range pairs {
 		out = append(out, p.Short, p.Long)
 	}
 	slices.Sort(out)
@@ -49,7 +53,7 @@ func (p Pair) Factor(window time.Duration) float64 {
 // objective's window say nothing of it, the first apart. An unknown rate does not burn.
 func (a *Account) Burning(budget float64, at time.Time) (Pair, bool) {
 	window := a.window.window
-	for i, p := range Pairs() {
+	for i, p := range pairs {
 		if i > 0 && p.Long > window {
 			break
 		}

@@ -118,7 +118,6 @@ type Burn struct {
 
 // Reports returns where each objective stands at a time, in the order of the objectives.
 func (l *Ledger) Reports(at time.Time) []Report {
-	windows := Windows()
 	out := make([]Report, 0, len(l.objectives))
 	for i, o := range l.objectives {
 		a := l.accounts[i]
