@@ -39,6 +39,12 @@ func checkRules(files []string, stdout io.Writer) error {
 			file, m.Name, len(m.Services), len(m.Knobs()), m.Guard.Authority); err != nil {
 			return err
 		}
+		if len(m.Knobs()) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintf(stdout, "%s: %s\n", file, m.Delay()); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return usageError{err}
