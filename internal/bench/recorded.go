@@ -4,7 +4,6 @@ package bench
 // examples/mo1, on two cores, as integration/peers/learning measured them. `make peers`
 // measures them anew, beside windvane's.
 var Recorded = map[string]float64{
-	"fit":                   13, // random forests, scikit-learn, one thread
 	"simulator_table_steps": 850,
 	"simulator_model_steps": 58,
 	"ppo_train_seconds":     25,
