@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,15 +15,17 @@ import (
 // addTest adds `test rules`.
 func addTest(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
 	test := app.Command("test", "Test what you wrote, without a network.")
-	files := test.Command("rules", "Run unit tests of rules files: series in, verdicts and margins out.").Arg("file", "Files of tests (TOML).").Required().Strings()
-	commands["test rules"] = func() error { return testRules(*files, stdout) }
+	cmd := test.Command("rules", "Run unit tests of rules files: series in, verdicts and margins out.")
+	files := cmd.Arg("file", "Files of tests (TOML).").Required().Strings()
+	asJSON := cmd.Flag("json", "Print the results as JSON.").Bool()
+	commands["test rules"] = func() error { return testRules(*files, *asJSON, stdout) }
 }
 
 // testRules runs every test of every file, then fails if one did. A file that is wrong
 // is a mistake of the user's, and the others are run all the same.
-func testRules(files []string, stdout io.Writer) error {
+func testRules(files []string, asJSON bool, stdout io.Writer) error {
 	var wrong []error
-	tests, failed := 0, 0
+	all, failed := []ruletest.Result{}, 0
 	for _, file := range files {
 		results, err := ruletest.Run(context.Background(), file)
 		if err != nil {
@@ -30,20 +33,28 @@ func testRules(files []string, stdout io.Writer) error {
 			continue
 		}
 		for _, r := range results {
-			tests++
 			if len(r.Failures) > 0 {
 				failed++
+			}
+			if asJSON {
+				continue
 			}
 			if err := writeResult(stdout, r); err != nil {
 				return err
 			}
+		}
+		all = append(all, results...)
+	}
+	if asJSON {
+		if err := json.NewEncoder(stdout).Encode(all); err != nil {
+			return err
 		}
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return usageError{err}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d tests failed", failed, tests)
+		return fmt.Errorf("%d of %d tests failed", failed, len(all))
 	}
 	return nil
 }

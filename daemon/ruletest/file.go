@@ -28,6 +28,7 @@ type file struct {
 	doc   *rules.Document
 	mesh  *rules.Mesh
 	tests []test
+	room  int // for values of series
 }
 
 // test is one story.
@@ -65,7 +66,7 @@ func load(path string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{name: path, doc: doc}
+	f := &file{name: path, doc: doc, room: maxValues}
 	root.Require("rules", "test")
 	target := root.Text("rules", "")
 	if root.IsText("rules") {
@@ -99,7 +100,7 @@ func (f *file) test(t *rules.Table) test {
 	interval = t.Duration("interval", interval, time.Millisecond)
 	out.first = margin.Calibration{Margin: t.Number("margin", 0, -1, math.MaxFloat64), Spread: t.Number("spread", 0, 0, math.MaxFloat64)}
 	for _, s := range t.Tables("series") {
-		out.series = append(out.series, readSeries(s, interval))
+		out.series = append(out.series, readSeries(s, interval, &f.room))
 	}
 	for _, e := range t.Tables("expect") {
 		out.expect = append(out.expect, f.expectation(e))

@@ -19,10 +19,10 @@ import (
 
 // Result is what came of one test.
 type Result struct {
-	File     string
-	Name     string
-	Checks   int      // expectations that were held against what came out
-	Failures []string // with file and line, what was expected, and what came; empty: the test passed
+	File     string   `json:"file"`
+	Name     string   `json:"name"`
+	Checks   int      `json:"checks"`   // expectations that were held against what came out
+	Failures []string `json:"failures"` // with file and line, what was expected, and what came; empty: the test passed
 }
 
 // Run runs the tests of a file. What is wrong with the file or its rules file comes as
@@ -66,7 +66,7 @@ func (f *file) run(ctx context.Context, t test) (Result, error) {
 	}
 	params, services, ledger := margin.Defaults(), f.mesh.PolicyServices(), f.mesh.Ledger()
 	m := moment{seen: map[signalKey]time.Time{}, control: margin.Control(nil).Adopt(params, services, func(string, string) margin.Calibration { return t.first })}
-	out := Result{File: f.name, Name: t.name}
+	out := Result{File: f.name, Name: t.name, Failures: []string{}}
 	for at, next := time.Duration(0), 0; next < len(t.expect); at += f.mesh.Interval {
 		now := start.Add(at)
 		seen := observer.Observe(ctx, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,28 +31,28 @@ type series struct {
 	samples []chunks.Sample // by time
 }
 
-// maxValues bounds a series: its notation may say a billion in a few characters.
-const maxValues = maxCycles
+// maxValues bounds a file: the notation of series may say a billion in a few characters.
+const maxValues = 2_000_000
 
 var (
 	repeat     = regexp.MustCompile(`x(\d+)`)
 	promParser = parser.NewParser(parser.Options{})
 )
 
-// readSeries reads a series in promtool's notation.
-func readSeries(t *rules.Table, interval time.Duration) series {
+// readSeries reads a series in promtool's notation. room is how many values the file may
+// still have.
+func readSeries(t *rules.Table, interval time.Duration, room *int) series {
 	if !t.Require("series", "values") {
 		return series{}
 	}
 	name, text := t.Text("series", ""), t.Text("values", "")
-	values := 0
 	for _, m := range repeat.FindAllStringSubmatch(text, -1) {
 		n, err := strconv.Atoi(m[1])
-		if err != nil || n > maxValues {
-			n = maxValues + 1
+		if err != nil {
+			n = math.MaxInt
 		}
-		if values += n; values > maxValues {
-			t.Invalid("values", fmt.Sprintf("has more than %d values", maxValues), "shorten the test")
+		if *room -= min(n, maxValues+1); *room < 0 {
+			t.Invalid("values", fmt.Sprintf("brings the file to more than %d values", maxValues), "shorten the tests")
 			return series{}
 		}
 	}
