@@ -133,31 +133,46 @@ func isRate(expr string) bool {
 	return found
 }
 
-// unit returns how many of a query's unit are a second, by the names of its metrics; 0:
-// they do not say.
+var (
+	inMilliseconds = regexp.MustCompile(`(^|[_:])(milliseconds|ms)([_:]|$)`)
+	inSeconds      = regexp.MustCompile(`(^|[_:])seconds([_:]|$)`)
+	notATime       = regexp.MustCompile(`_(count|sum|total)$`)
+)
+
+// unit returns how many of a query's unit are a second, if it is a time by the names of
+// its metrics; 0: they do not say so.
 func unit(expr string) float64 {
 	e, err := promql.ParseExpr(expr)
 	if err != nil {
 		return 0
 	}
-	per := map[float64]bool{}
+	quantile, units := false, map[float64]bool{}
 	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
-		if s, ok := n.(*parser.VectorSelector); ok {
-			switch {
-			case strings.Contains(s.Name, "milliseconds"), strings.Contains(s.Name, "_ms"):
-				per[1000] = true
-			case strings.Contains(s.Name, "seconds") && !strings.Contains(s.Name, "oseconds"):
-				per[1] = true
-			default:
-				per[0] = true
-			}
+		switch n := n.(type) {
+		case *parser.Call:
+			quantile = quantile || n.Func.Name == "histogram_quantile"
+		case *parser.VectorSelector:
+			units[unitOf(n.Name, quantile)] = true
 		}
 		return nil
 	})
-	for v := range per {
-		if len(per) == 1 {
+	for v := range units {
+		if len(units) == 1 {
 			return v
 		}
+	}
+	return 0
+}
+
+// unitOf is the unit of one metric; the buckets of a histogram have one within a quantile.
+func unitOf(name string, quantile bool) float64 {
+	switch {
+	case notATime.MatchString(name), strings.HasSuffix(name, "_bucket") && !quantile:
+		return 0
+	case inMilliseconds.MatchString(name):
+		return 1000
+	case inSeconds.MatchString(name):
+		return 1
 	}
 	return 0
 }

@@ -107,6 +107,42 @@ slos:
     sli: {events: {error_query: '%s', total_query: 'sum(rate(b[{{.window}}]))'}}
 `
 
+// bomb is a few lines that stand for a billion items.
+func bomb() string {
+	text := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		text += fmt.Sprintf("%c: &%[1]c [%s]\n", c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c,", c-1), 10), ","))
+	}
+	return text
+}
+
+// The names of metrics say whether a threshold is a time.
+func TestUnits(t *testing.T) {
+	for expr, want := range map[string]float64{
+		"histogram_quantile(0.9, sum by (le) (rate(x_seconds_bucket[1m])))":      1,
+		"histogram_quantile(0.9, sum by (le) (rate(x_milliseconds_bucket[1m])))": 1000,
+		"max(windvane:latency_seconds:p95)":                                      1,
+		"max(x_ms)":                                                              1000,
+		"sum(rate(x_seconds_bucket{le='1'}[1m]))":                                0,
+		"sum(rate(x_seconds_count[1m]))":                                         0,
+		"sum(x_msgs)":                                                            0,
+		"max(x_microseconds)":                                                    0,
+		"max(x_seconds) + max(y_ms)":                                             0,
+		"max(x_seconds) + max(y)":                                                0,
+		"vector(1)":                                                              0,
+		"((":                                                                     0,
+	} {
+		if got := unit(expr); got != want {
+			t.Errorf("%s: %v, want %v", expr, got, want)
+		}
+	}
+	for seconds, want := range map[float64]string{.25: "250ms", 1.5: "1s500ms", .0355: "", 0: "", -1: "", 1e12: "", .001: "1ms", .3: "300ms"} {
+		if got, ok := bound(seconds); got != want || ok != (want != "") {
+			t.Errorf("%v seconds: %q, %v; want %q", seconds, got, ok, want)
+		}
+	}
+}
+
 func TestNothingToCarryOver(t *testing.T) {
 	sloth := func(service, objective, query string) string {
 		return fmt.Sprintf(slothText, service, objective, query)
@@ -117,6 +153,8 @@ func TestNothingToCarryOver(t *testing.T) {
 		{"no YAML", FromSloth, "a: [", "document 1: "},
 		{"a scalar", FromOpenSLO, "hello", "no objective of format openslo"},
 		{"another format", FromPyrra, sloth("a", "99", "sum(rate(a[{{.window}}]))"), `a "" is no objective`},
+		{"a bomb of aliases", FromSloth, bomb(), "excessive aliasing"},
+		{"deep", FromSloth, strings.Repeat("[", 50_000), "exceeded max depth"},
 		{"no target", FromSloth, sloth("a", "much", "x"), "it has no target"},
 		{"no budget", FromSloth, sloth("a", "100", "x"), "a target of 1 leaves no error budget"},
 		{"a target below 0", FromSloth, sloth("a", "-1", "x"), "a target of -0.01 leaves no error budget"},
