@@ -68,6 +68,7 @@ type counted struct {
 
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
-	c.progress.Count("bytes read", int(c.Size())-c.Len(), int(c.Size()))
+	size := int(c.Size())
+	c.progress.Count("kB read", (size-c.Len())/1000, size/1000)
 	return n, err
 }
