@@ -50,6 +50,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"rules", module + "sim", "rules do not know how they are simulated"},
 	{"rules/guard", "net", "the guard is pure"},
 	{"rules/margin", "net", "the margin is pure"},
+	{"rules/budget", "net", "the account of budgets is pure"},
+	{"rules/budget", module, "an account knows neither rules nor daemon"},
 	{"sim", module + "daemon", "the simulators never reach into the daemon"},
 	{"sim/load", "net", "only sim/testbed may listen"},
 	{"sim/emulator", "net", "only sim/testbed may listen"},
