@@ -97,19 +97,60 @@ func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error)
 
 // resume reads what the journal has of a mesh.
 func resume(dir, name string) (loop.Resume, error) {
-	last, err := journal.Last(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindIntent })
-	if err != nil || len(last) == 0 {
+	newest, err := journal.Last(dir, 1, func(r journal.Record) bool {
+		return r.Mesh == name && (r.Kind == journal.KindIntent || r.Kind == journal.KindRelease)
+	})
+	if err != nil || len(newest) == 0 {
 		return loop.Resume{}, err
 	}
-	var intent journal.Intent
-	if err := last[0].Decode(&intent); err != nil {
+	released := newest[0].Kind == journal.KindRelease
+	intent, found, err := lastIntent(dir, name, 0)
+	if err != nil || !found {
 		return loop.Resume{}, err
+	}
+	open := &intent
+	if intent.Unresolved != 0 {
+		older, found, err := lastIntent(dir, name, intent.Unresolved)
+		if err != nil {
+			return loop.Resume{}, err
+		}
+		if found {
+			open = &older
+		}
 	}
 	closed, err := journal.Last(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindOutcome })
 	if err != nil {
 		return loop.Resume{}, err
 	}
-	return loop.ResumeFrom(intent, len(closed) > 0 && closed[0].Seq > last[0].Seq)
+	if len(closed) > 0 {
+		var o journal.Outcome
+		if err := closed[0].Decode(&o); err != nil {
+			return loop.Resume{}, err
+		}
+		if o.Cycle == open.Cycle {
+			open = nil
+		}
+	}
+	out, err := loop.ResumeFrom(intent, open)
+	if released {
+		out.Commanded, out.Baseline = nil, nil
+	}
+	return out, err
+}
+
+// lastIntent returns the newest intent of a mesh, or that of a cycle.
+func lastIntent(dir, mesh string, cycle uint64) (journal.Intent, bool, error) {
+	found, err := journal.Last(dir, 1, func(r journal.Record) bool {
+		var i struct {
+			Cycle uint64 `json:"cycle"`
+		}
+		return r.Mesh == mesh && r.Kind == journal.KindIntent && (cycle == 0 || r.Decode(&i) == nil && i.Cycle == cycle)
+	})
+	var out journal.Intent
+	if err != nil || len(found) == 0 {
+		return out, false, err
+	}
+	return out, true, found[0].Decode(&out)
 }
 
 // run has a cycle whenever the clock says so, until it or the context ends. A cycle

@@ -30,6 +30,7 @@ func readGuard(t *Table) Guard {
 		MaxStep:        DefaultMaxStep,
 		TotalBlocking:  DefaultTotalBlocking,
 		ChangesPerHour: DefaultChangesPerHour,
+		OnDrift:        OnDriftHold,
 	}
 	if t == nil {
 		return g
@@ -41,6 +42,7 @@ func readGuard(t *Table) Guard {
 		t.Invalid("max_step", "0 forbids every change of a weight", `to change nothing, set authority = "observe"`)
 	}
 	g.TotalBlocking = t.Number("total_blocking", DefaultTotalBlocking, 0, 1)
+	g.OnDrift = OnDrift(t.OneOf("on_drift", string(OnDriftHold), string(OnDriftHold), string(OnDriftAdopt)))
 	g.ChangesPerHour = t.Whole("changes_per_hour", DefaultChangesPerHour, 1, 1_000_000)
 	return g
 }

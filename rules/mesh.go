@@ -109,7 +109,17 @@ type Guard struct {
 	MaxStep        float64   // largest change of a weight, and of blocking downwards, in one cycle
 	TotalBlocking  float64   // largest share of all offered requests that may be blocked
 	ChangesPerHour int
+	OnDrift        OnDrift // what to do when somebody else changes a setting
 }
+
+// OnDrift says what is done when somebody else changes a setting while windvane acts.
+type OnDrift string
+
+// Neither undoes the change.
+const (
+	OnDriftHold  OnDrift = "hold"  // nothing is set until it is put back
+	OnDriftAdopt OnDrift = "adopt" // windvane goes on from there
+)
 
 // PolicyRole is what a policy's decisions are used for.
 type PolicyRole string

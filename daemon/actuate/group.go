@@ -7,17 +7,20 @@ package actuate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
 
-// Actuator reads and writes the settings of some knobs. Apply is given settings of its
-// own knobs only.
+// Actuator reads and writes the settings of some knobs. Prepare and Apply are given
+// settings of its own knobs only.
 type Actuator interface {
 	Live(ctx context.Context) (policy.Action, error)
-	Apply(ctx context.Context, want policy.Action) error
+	Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
+	Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error
 	Owns(id policy.KnobID) bool
 }
 
@@ -46,25 +49,54 @@ func (g Group) Live(ctx context.Context) (policy.Action, error) {
 	return out, nil
 }
 
+// Prepare has each actuator find out whether Apply would succeed, and writes nothing. It
+// returns the baselines, by object, that are to be recorded before Apply; known are
+// those that were.
+func (g Group) Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	parts, err := g.split(want)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]json.RawMessage{}
+	var errs []error
+	for i, a := range g {
+		if len(parts[i]) > 0 {
+			baselines, err := a.Prepare(ctx, parts[i], known)
+			errs = append(errs, err)
+			maps.Copy(out, baselines)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
 // Apply gives each actuator the settings of its own knobs, and nothing to one that
 // has none in want. The failure of one does not keep the others from being applied; the
 // error joins them all. A knob that nobody owns is an error before anything is applied.
-func (g Group) Apply(ctx context.Context, want policy.Action) error {
-	parts := make([]policy.Action, len(g))
-	for _, s := range want {
-		i := g.owner(s.KnobID)
-		if i < 0 {
-			return fmt.Errorf("actuate: nothing sets %s; nothing was written", s.KnobID)
-		}
-		parts[i] = append(parts[i], s)
+func (g Group) Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error {
+	parts, err := g.split(want)
+	if err != nil {
+		return err
 	}
 	var errs []error
 	for i, a := range g {
 		if len(parts[i]) > 0 {
-			errs = append(errs, a.Apply(ctx, parts[i]))
+			errs = append(errs, a.Apply(ctx, parts[i], known))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// split gives each actuator its part.
+func (g Group) split(want policy.Action) ([]policy.Action, error) {
+	parts := make([]policy.Action, len(g))
+	for _, s := range want {
+		i := g.owner(s.KnobID)
+		if i < 0 {
+			return nil, fmt.Errorf("actuate: nothing sets %s; nothing was written", s.KnobID)
+		}
+		parts[i] = append(parts[i], s)
+	}
+	return parts, nil
 }
 
 // Owns reports whether one of the actuators owns the knob.

@@ -148,6 +148,9 @@ func (e *Explanation) expectation(p func(string, ...any), service string, o poli
 
 func (e *Explanation) guard(p func(string, ...any)) {
 	i := e.Intent
+	for _, d := range i.Drift {
+		p("  somebody else changed %s from %.4g to %.4g", d.KnobID, d.From, d.To)
+	}
 	for _, d := range i.Edits {
 		p("  %s from %.4g to %.4g: %s", d.KnobID, d.From, d.To, guard.Reason(d.Reason).Sentence())
 	}
@@ -231,6 +234,10 @@ func holdText(reason string) string {
 		return "neither the active nor the fallback policy answered"
 	case loop.HoldAbstained:
 		return "the policy has no opinion"
+	case loop.HoldDrift:
+		return "somebody else has changed settings, and windvane does not fight them: put them back, set on_drift = \"adopt\", or lower the authority to observe and raise it again"
+	case loop.HoldRefused:
+		return "a dry run of the change was refused; the log says by whom and what to do"
 	case loop.HoldJournal:
 		return "the intent could not be recorded, and without it on disk nothing is done"
 	}

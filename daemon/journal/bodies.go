@@ -12,6 +12,7 @@ const (
 	KindIntent  = "intent"  // Intent
 	KindOutcome = "outcome" // Outcome
 	KindNote    = "note"    // Note
+	KindRelease = "release" // Release
 )
 
 // Start is written once each time the daemon starts.
@@ -31,25 +32,27 @@ const (
 // Intent is what one cycle saw, decided and is about to do. It is on disk before
 // anything is applied.
 type Intent struct {
-	Cycle          uint64           `json:"cycle"`
-	Authority      string           `json:"authority"` // the effective one: observe, approve or act
-	Policy         string           `json:"policy"`    // who decided; empty: nobody
-	PolicyRole     string           `json:"policy_role"`
-	FallbackReason string           `json:"fallback_reason,omitempty"` // why the active policy did not decide
-	State          policy.State     `json:"state"`
-	Live           policy.Action    `json:"live,omitempty"`     // in force when the policy was asked
-	Services       []policy.Service `json:"services,omitempty"` // with the control state handed to the policy
-	Limits         policy.Limits    `json:"limits,omitzero"`
-	Knobs          []policy.Knob    `json:"knobs,omitempty"`
-	Decision       *policy.Decision `json:"decision,omitempty"`  // as the policy gave it; nil: none. Of an alternative's action only what differs, as far as it is short
-	Guarded        policy.Action    `json:"guarded,omitempty"`   // the decision after the guard
-	Edits          []Edit           `json:"edits,omitempty"`     // what the guard changed
-	Plan           []policy.Change  `json:"plan,omitempty"`      // from Live to Guarded
-	Act            bool             `json:"act"`                 // the plan will be applied
-	Hold           string           `json:"hold,omitempty"`      // reason code of doing nothing; empty: something is done
-	Control        json.RawMessage  `json:"control,omitempty"`   // the host's control state, for restarts; opaque here
-	Commanded      policy.Action    `json:"commanded,omitempty"` // what windvane left in force, against which drift is held
-	Baseline       json.RawMessage  `json:"baseline,omitempty"`  // what was there before windvane wrote, as the actuators have it; opaque here
+	Cycle          uint64                     `json:"cycle"`
+	Authority      string                     `json:"authority"` // the effective one: observe, approve or act
+	Policy         string                     `json:"policy"`    // who decided; empty: nobody
+	PolicyRole     string                     `json:"policy_role"`
+	FallbackReason string                     `json:"fallback_reason,omitempty"` // why the active policy did not decide
+	State          policy.State               `json:"state"`
+	Live           policy.Action              `json:"live,omitempty"`     // in force when the policy was asked
+	Services       []policy.Service           `json:"services,omitempty"` // with the control state handed to the policy
+	Limits         policy.Limits              `json:"limits,omitzero"`
+	Knobs          []policy.Knob              `json:"knobs,omitempty"`
+	Decision       *policy.Decision           `json:"decision,omitempty"`   // as the policy gave it; nil: none. Of an alternative's action only what differs, as far as it is short
+	Guarded        policy.Action              `json:"guarded,omitempty"`    // the decision after the guard
+	Edits          []Edit                     `json:"edits,omitempty"`      // what the guard changed
+	Plan           []policy.Change            `json:"plan,omitempty"`       // from Live to Guarded
+	Act            bool                       `json:"act"`                  // the plan will be applied
+	Hold           string                     `json:"hold,omitempty"`       // reason code of doing nothing; empty: something is done
+	Control        json.RawMessage            `json:"control,omitempty"`    // the host's control state, for restarts; opaque here
+	Commanded      policy.Action              `json:"commanded,omitempty"`  // what windvane left in force, against which drift is held
+	Baseline       map[string]json.RawMessage `json:"baseline,omitempty"`   // what was there before windvane wrote, by object, in the actuators' words
+	Drift          []policy.Change            `json:"drift,omitempty"`      // what somebody else has changed, from Commanded to Live
+	Unresolved     uint64                     `json:"unresolved,omitempty"` // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
 }
 
 // Edit is one change that the guard made to a decision.
@@ -93,4 +96,11 @@ type ObjectiveError struct {
 type Note struct {
 	Level   string `json:"level"` // info, warn or error
 	Message string `json:"message"`
+}
+
+// Release says that the settings were given back: what was commanded, and the baselines, are
+// of no meaning any more.
+type Release struct {
+	Objects []string `json:"objects"` // that were restored, or were so already
+	Forced  bool     `json:"forced"`  // over the changes of others
 }

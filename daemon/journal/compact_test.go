@@ -76,7 +76,7 @@ func (c *cycles) next() (Outcome, Intent) {
 	i := Intent{
 		Cycle: uint64(c.n), Authority: "act", Policy: "planner", PolicyRole: RoleActive, State: state, Live: c.live.Clone(),
 		Services: c.control.Hand(margin.Defaults(), c.services, margin.Pending), Limits: policy.Limits{MaxStep: .2, TotalBlocking: .5},
-		Knobs: c.knobs, Commanded: c.live.Clone(), Baseline: []byte(`{"default/front":{"weights":[50,50]}}`),
+		Knobs: c.knobs, Commanded: c.live.Clone(), Baseline: map[string]json.RawMessage{"VirtualService default/front": []byte(`{"weights":[50,50]}`)},
 	}
 	o := policy.Observation{State: state, Live: i.Live, Knobs: c.knobs, Services: i.Services}
 	d := policy.Decision{Action: c.live.Clone(), Reason: "the value of the carried load is the greatest"}

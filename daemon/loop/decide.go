@@ -19,6 +19,8 @@ const (
 	HoldNoDecision = "no_decision" // neither the active nor the fallback policy answered
 	HoldAbstained  = "abstained"   // the policy has no opinion
 	HoldJournal    = "journal"     // the intent could not be recorded
+	HoldDrift      = "drift"       // somebody else has changed what windvane had set
+	HoldRefused    = "refused"     // the actuator, or the API server in a dry run, does not admit the plan
 )
 
 // Why the fallback policy decided.
@@ -88,7 +90,10 @@ func (l *Loop) record(at time.Time, r *Report) {
 	intent := &r.Intent
 	control, err := json.Marshal(l.control)
 	if err == nil {
-		intent.Control = control
+		intent.Control, intent.Commanded, intent.Baseline = control, l.commanded, l.baseline
+		if l.unresolved != nil {
+			intent.Unresolved = l.unresolved.Cycle
+		}
 		_, err = l.o.Journal.Append(at, l.o.Mesh.Name, journal.KindIntent, intent, intent.Act)
 	}
 	if err != nil {
@@ -107,7 +112,9 @@ func (l *Loop) actuate(ctx context.Context, r *Report) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
-	if err := l.o.Actuator.Apply(ctx, r.Intent.Guarded); err != nil {
+	err := l.o.Actuator.Apply(ctx, r.Intent.Guarded, l.baseline)
+	l.pending = &written{want: r.Intent.Guarded, certain: err == nil}
+	if err != nil {
 		l.applied = fmt.Errorf("apply: %w", err)
 		r.fail(l.applied)
 	}

@@ -20,10 +20,13 @@ type Observer interface {
 	Observe(ctx context.Context, at time.Time) observe.Observation
 }
 
-// Actuator reads and writes the settings of the mesh.
+// Actuator reads and writes the settings of the mesh. Prepare tries a write without
+// making it, and returns what has to be on disk before Apply: for each object that was
+// or will be written, what was there before windvane. known is what it returned before.
 type Actuator interface {
 	Live(ctx context.Context) (policy.Action, error)
-	Apply(ctx context.Context, want policy.Action) error
+	Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
+	Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error
 }
 
 // Journal keeps records; a durable one is on disk when Append returns.
@@ -62,6 +65,12 @@ type Resume struct {
 	Own     bool            // Open was made by this process, and written if it was to be
 	applied error           // of Open
 	seen    map[signalKey]time.Time
+
+	Commanded  policy.Action // what windvane left in force; nil: not known
+	Baseline   map[string]json.RawMessage
+	pending    *written
+	unresolved *journal.Intent
+	late       *journal.Outcome
 }
 
 type signalKey struct{ service, name string }
@@ -80,6 +89,12 @@ type Loop struct {
 	own     bool
 	applied error // why open could not be applied
 	seen    map[signalKey]time.Time
+
+	commanded  policy.Action // in force, as far as nobody else changes it; nil: not known
+	baseline   map[string]json.RawMessage
+	pending    *written
+	unresolved *journal.Intent  // of an earlier process, not closed because nothing could be read since
+	late       *journal.Outcome // could not be recorded yet
 }
 
 // New returns a loop that has not run.
@@ -93,6 +108,10 @@ func New(o Options) (*Loop, error) {
 	l := &Loop{
 		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
+		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
+	}
+	if l.open != nil && l.open.Act && !l.own {
+		l.pending = &written{want: l.open.Guarded}
 	}
 	if l.seen == nil {
 		l.seen = map[signalKey]time.Time{}
@@ -103,20 +122,20 @@ func New(o Options) (*Loop, error) {
 
 // Resume returns what the next loop of the mesh goes on from.
 func (l *Loop) Resume() Resume {
-	return Resume{Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen}
+	return Resume{
+		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
+		Commanded: l.commanded, Baseline: l.baseline, pending: l.pending, unresolved: l.unresolved, late: l.late,
+	}
 }
 
-// ResumeFrom returns what the newest intent of a mesh in a journal left.
-// closed says whether the journal has its outcome.
-func ResumeFrom(intent journal.Intent, closed bool) (Resume, error) {
-	r := Resume{Cycle: intent.Cycle}
-	if len(intent.Control) > 0 {
-		if err := json.Unmarshal(intent.Control, &r.Control); err != nil {
-			return Resume{}, fmt.Errorf("control state in the journal's intent of cycle %d: %w", intent.Cycle, err)
+// ResumeFrom returns what an earlier process left: the newest intent of a mesh in the
+// journal, and the one that has no outcome yet, which may be an older one; nil: none.
+func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
+	r := Resume{Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline}
+	if len(newest.Control) > 0 {
+		if err := json.Unmarshal(newest.Control, &r.Control); err != nil {
+			return Resume{}, fmt.Errorf("control state in the journal's intent of cycle %d: %w", newest.Cycle, err)
 		}
-	}
-	if !closed {
-		r.Open = &intent
 	}
 	return r, nil
 }
@@ -145,18 +164,20 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	live, err := l.live(ctx)
 	r.fail(err)
 
-	residuals := l.residuals(live)
+	residuals, drift := l.residuals(live), l.drift(live)
 	r.Outcome = l.verify(at, state, live, &r)
 
 	intent := &r.Intent
 	*intent = journal.Intent{
 		Cycle: l.cycle, Authority: string(l.o.Mesh.Guard.Authority), PolicyRole: journal.RoleNone, State: state, Live: live,
 		Services: l.control.Hand(l.params, l.services, residuals), Limits: l.limits, Knobs: l.knobs, Guarded: live,
+		Drift: drift,
 	}
 	if live == nil {
 		intent.Hold = HoldNoLive
 	} else {
 		l.decide(ctx, at, residuals, &r)
+		l.prepare(ctx, &r)
 	}
 	l.record(at, &r)
 	l.actuate(ctx, &r)

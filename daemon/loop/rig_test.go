@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
@@ -68,11 +69,14 @@ type fake struct {
 	live    policy.Action
 	liveErr error
 
-	applyErr  error
-	writes    bool // Apply changes live also when it returns an error
-	want      policy.Action
-	decideErr error
-	expected  bool // the active policy predicts
+	applyErr   error
+	prepareErr error
+	known      []map[string]json.RawMessage // given to Prepare
+	baseline   map[string]json.RawMessage   // given to Apply
+	writes     bool                         // Apply changes live also when it returns an error
+	want       policy.Action
+	decideErr  error
+	expected   bool // the active policy predicts
 
 	abstain, infeasible bool
 
@@ -106,7 +110,13 @@ func (f *fake) Live(context.Context) (policy.Action, error) {
 	return f.live.Clone(), f.liveErr
 }
 
-func (f *fake) Apply(_ context.Context, want policy.Action) error {
+func (f *fake) Prepare(_ context.Context, _ policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	f.known = append(f.known, known)
+	return map[string]json.RawMessage{"VirtualService ns/vs": json.RawMessage(`"as it was"`)}, f.prepareErr
+}
+
+func (f *fake) Apply(_ context.Context, want policy.Action, baseline map[string]json.RawMessage) error {
+	f.baseline = baseline
 	f.events = append(f.events, "apply")
 	if f.applyErr == nil || f.writes {
 		f.live = want.Clone()

@@ -17,21 +17,36 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	control, measured := l.control.Measure(l.params, l.services, state, choice)
 	l.control = control
 	r.Flagged = choice.Flagged && slices.ContainsFunc(measured, func(m margin.Measured) bool { return m.Known })
+	l.close(at, l.late, r)
+	l.close(at, l.resolve(live), r)
+	if l.open != nil && l.open.Act && !l.own && live == nil {
+		l.unresolved, l.open = l.open, nil // until what is in force can be read
+	}
 	if l.open == nil {
 		return nil
 	}
 	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured)}
-	out.Result = l.result(live)
+	out.Result = result(l.open, live, l.own, l.applied)
 	if l.applied != nil {
 		out.Error = l.applied.Error()
 	}
 	l.open = nil
-	// Not durable: the next intent that acts takes it to the disk, and an intent
-	// without an outcome is resolved from what is in force.
-	if _, err := l.o.Journal.Append(at, l.o.Mesh.Name, journal.KindOutcome, out, false); err != nil {
-		r.fail(fmt.Errorf("record the outcome: %w", err))
-	}
+	l.close(at, out, r)
 	return out
+}
+
+// close records an outcome, if there is one. One that cannot be recorded is kept for the
+// next cycle. It is not durable: the next intent that acts takes it to the disk, and an
+// intent without an outcome is resolved from what is in force.
+func (l *Loop) close(at time.Time, out *journal.Outcome, r *Report) {
+	if out == nil {
+		return
+	}
+	l.late = nil
+	if _, err := l.o.Journal.Append(at, l.o.Mesh.Name, journal.KindOutcome, out, false); err != nil {
+		r.fail(fmt.Errorf("record the outcome of cycle %d: %w", out.Cycle, err))
+		l.late = out
+	}
 }
 
 // origin says how the settings in force since the open intent came about.
@@ -56,27 +71,40 @@ func (l *Loop) residuals(live policy.Action) margin.Residuals {
 	return margin.Pending
 }
 
-// result says what became of the open intent, by the settings in force.
-func (l *Loop) result(live policy.Action) string {
-	i := l.open
+// result says what became of an intent, by the settings in force. own says that it was
+// made by this process, and applied why its actuator failed.
+func result(i *journal.Intent, live policy.Action, own bool, applied error) string {
 	switch {
 	case !i.Act:
 		return journal.ResultNotApplied
-	case live == nil && l.applied != nil:
+	case live == nil && applied != nil:
 		return journal.ResultFailed
 	case live == nil:
 		return journal.ResultUnknown
 	case live.Equal(i.Guarded, policy.Rounding):
 		return journal.ResultConverged // also when the answer to the write was lost
-	case l.applied != nil:
+	case applied != nil:
 		return journal.ResultFailed
-	case !l.own && live.Equal(i.Live, policy.Rounding):
-		return journal.ResultNotApplied // the daemon ended before it wrote
-	case !l.own:
-		return journal.ResultUnknown
+	case !own && live.Equal(i.Live, policy.Rounding):
+		return journal.ResultNotApplied // the daemon ended before it wrote, or it was undone since
+	case !own && between(i, live):
+		return journal.ResultFailed // the daemon ended while it wrote
 	default:
 		return journal.ResultDrifted
 	}
+}
+
+// between reports whether each setting in force is that of before the intent or that of after.
+func between(i *journal.Intent, live policy.Action) bool {
+	if !sameKnobs(i.Live, live) || !sameKnobs(i.Guarded, live) {
+		return false
+	}
+	for k, s := range live {
+		if !near(s.Value, i.Live[k].Value) && !near(s.Value, i.Guarded[k].Value) {
+			return false
+		}
+	}
+	return true
 }
 
 // errors turns what was measured into the journal's form, with what was expected of

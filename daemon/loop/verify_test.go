@@ -65,7 +65,8 @@ func TestOpenIntentOfAnEarlierRun(t *testing.T) {
 	}{
 		{"completed", journal.ResultConverged, action(.3, .6)},
 		{"never written", journal.ResultNotApplied, before},
-		{"something else", journal.ResultUnknown, action(.1, .9)},
+		{"the blocking was written, the weights were not", journal.ResultFailed, action(.3, .5)},
+		{"something else", journal.ResultDrifted, action(.1, .9)},
 	} {
 		f := newFake()
 		f.live = c.live
@@ -74,7 +75,7 @@ func TestOpenIntentOfAnEarlierRun(t *testing.T) {
 			Cycle: 41, Authority: "act", PolicyRole: journal.RoleActive, Live: before, Guarded: action(.3, .6), Act: true,
 			Decision: &policy.Decision{Expected: []policy.Prediction{{Service: "a", Signal: "latency", Value: .1}}},
 		}
-		resume, err := ResumeFrom(intent, false)
+		resume, err := ResumeFrom(intent, &intent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,8 +89,60 @@ func TestOpenIntentOfAnEarlierRun(t *testing.T) {
 	}
 }
 
+// While nothing can be read after a start, the open intent stays open, over another restart
+// too, and is closed once by what is then in force.
+func TestOpenIntentWaitsUntilSomethingCanBeRead(t *testing.T) {
+	f := newFake()
+	f.live, f.liveErr = action(.3, .6), errors.New("down")
+	f.want = action(.3, .6)
+	acted := journal.Intent{Cycle: 41, Authority: "act", Live: action(0, .5), Guarded: action(.3, .6), Act: true, Commanded: action(0, .5)}
+	open := acted
+	resume, err := ResumeFrom(acted, &open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := cycles(newLoop(t, f, "act", func(o *Options) { o.Resume = resume }), 1, 3)
+	if len(f.outcomes) != 2 || f.outcomes[0].Cycle != 42 || f.intents[2].Unresolved != 41 {
+		t.Fatalf("outcomes %+v, unresolved %d; want those of the cycles since, and 41 open", f.outcomes, r.Intent.Unresolved)
+	}
+	if resume, err = ResumeFrom(f.intents[2], &open); err != nil {
+		t.Fatal(err)
+	}
+	f.liveErr = nil
+	l := newLoop(t, f, "act", func(o *Options) { o.Resume = resume })
+	r = cycles(l, 4, 1)
+	if r.Outcome == nil || r.Outcome.Cycle != 41 || r.Outcome.Result != journal.ResultConverged || len(r.Intent.Drift) > 0 || r.Intent.Unresolved != 0 {
+		t.Errorf("outcome %+v, drift %v", r.Outcome, r.Intent.Drift)
+	}
+	cycles(l, 5, 2)
+	n := 0
+	for _, o := range f.outcomes {
+		if o.Cycle == 41 {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d outcomes of cycle 41, want 1", n)
+	}
+}
+
+// An outcome that could not be recorded is recorded when the disk is back.
+func TestAnOutcomeIsNotLostWithTheDisk(t *testing.T) {
+	f := newFake()
+	f.want = action(.3, .6)
+	l := newLoop(t, f, "act", nil)
+	cycles(l, 1, 1)
+	f.appendErr = errors.New("disk full")
+	cycles(l, 2, 3)
+	f.appendErr = nil
+	cycles(l, 5, 2)
+	if len(f.outcomes) != 2 || f.outcomes[0].Cycle != 1 || f.outcomes[0].Result != journal.ResultConverged || f.outcomes[1].Cycle != 5 {
+		t.Errorf("outcomes %+v; want those of the cycles 1 and 5", f.outcomes)
+	}
+}
+
 func TestResumeRefusesABrokenControlState(t *testing.T) {
-	if _, err := ResumeFrom(journal.Intent{Cycle: 3, Control: []byte("{")}, true); err == nil || !strings.Contains(err.Error(), "cycle 3") {
+	if _, err := ResumeFrom(journal.Intent{Cycle: 3, Control: []byte("{")}, nil); err == nil || !strings.Contains(err.Error(), "cycle 3") {
 		t.Errorf("error %v, want one that names cycle 3", err)
 	}
 }

@@ -32,9 +32,8 @@ func (t *Testbed) kubernetesHandler() http.Handler {
 		mux.HandleFunc("GET "+all, t.kubernetesAnswer(func(q *request) (any, error) { return t.list(r, q) }))
 		mux.HandleFunc("GET "+in, t.kubernetesAnswer(func(q *request) (any, error) { return t.list(r, q) }))
 		mux.HandleFunc("GET "+in+"/{name}", t.kubernetesAnswer(func(q *request) (any, error) { return t.get(r, q) }))
+		mux.HandleFunc("PATCH "+in+"/{name}", t.kubernetesAnswer(func(q *request) (any, error) { return t.patchObject(r, q) }))
 	}
-	one := "/apis/" + virtualServices.apiVersion() + "/namespaces/{namespace}/" + virtualServices.Plural + "/{name}"
-	mux.HandleFunc("PATCH "+one, t.kubernetesAnswer(t.patchVirtualService))
 	scale := "/apis/" + deployments.apiVersion() + "/namespaces/{namespace}/" + deployments.Plural + "/{name}/scale"
 	mux.HandleFunc("GET "+scale, t.kubernetesAnswer(t.getScale))
 	mux.HandleFunc("PUT "+scale, t.kubernetesAnswer(t.putScale))
@@ -96,10 +95,7 @@ func (t *Testbed) handle(w http.ResponseWriter, r *http.Request, handle func(*re
 // discovery is the least that clients ask for before they start.
 func discovery() map[string]any {
 	resources := func(r resource, subresources ...metav1.APIResource) metav1.APIResourceList {
-		verbs := metav1.Verbs{"get", "list"}
-		if r == virtualServices {
-			verbs = append(verbs, "patch")
-		}
+		verbs := metav1.Verbs{"get", "list", "patch"}
 		return metav1.APIResourceList{
 			TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: r.apiVersion(),
 			APIResources: append([]metav1.APIResource{{Name: r.Plural, Namespaced: true, Kind: r.Kind, Verbs: verbs}}, subresources...),
@@ -144,8 +140,8 @@ func (t *Testbed) get(r resource, q *request) (object, error) {
 	return found, nil
 }
 
-func (t *Testbed) patchVirtualService(q *request) (any, error) {
-	stored, err := t.get(virtualServices, q)
+func (t *Testbed) patchObject(r resource, q *request) (any, error) {
+	stored, err := t.get(r, q)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +149,7 @@ func (t *Testbed) patchVirtualService(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.write(virtualServices, q, stored, changed)
+	return t.write(r, q, stored, changed)
 }
 
 // write stores a changed object, unless it is a dry run, and lets the emulator follow it.

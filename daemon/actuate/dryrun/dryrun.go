@@ -6,6 +6,7 @@ package dryrun
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -31,8 +32,13 @@ func New(r Reader) *Actuator { return &Actuator{reader: r} }
 // Live returns the settings in force.
 func (a *Actuator) Live(ctx context.Context) (policy.Action, error) { return a.reader.Live(ctx) }
 
+// Prepare asks nothing, and has no baselines.
+func (a *Actuator) Prepare(context.Context, policy.Action, map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	return nil, nil
+}
+
 // Apply writes nothing, and succeeds.
-func (a *Actuator) Apply(_ context.Context, want policy.Action) error {
+func (a *Actuator) Apply(_ context.Context, want policy.Action, _ map[string]json.RawMessage) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last, a.told = want.Clone(), true

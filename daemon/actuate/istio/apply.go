@@ -18,20 +18,58 @@ var ErrConflict = errors.New("others keep changing it; nothing was written in th
 // retries is how often a conflict is answered by reading and trying again.
 const retries = 3
 
+// Prepare finds out whether Apply would succeed: it reads the VirtualServices that want
+// concerns, refuses what somebody else sets, and has the API server try the patches
+// without storing them. It returns the baselines of these objects, by Object, that are
+// to be recorded before Apply, and known ones as they are.
+func (a *Actuator) Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	return a.all(ctx, want, known, true)
+}
+
 // Apply makes the settings those of want, as policy.Quantise rounds them. A target that want
 // has no setting of stays as it is; a knob that is not the actuator's, a value out of
 // range, or only some weights of a target are an error before anything is written.
-// Where nothing differs, nothing is sent.
+// Where nothing differs, nothing is sent. The first write of an object leaves its
+// baseline in the annotation: that of known, else what is found.
 //
 // Each VirtualService is one atomic write, several are not: after an error some may
 // be written. The error names all that are not.
-func (a *Actuator) Apply(ctx context.Context, want policy.Action) error {
+func (a *Actuator) Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error {
+	_, err := a.all(ctx, want, known, false)
+	return err
+}
+
+func (a *Actuator) all(ctx context.Context, want policy.Action, known map[string]json.RawMessage, dryRun bool) (map[string]json.RawMessage, error) {
 	if err := a.check(want); err != nil {
-		return fmt.Errorf("istio: %w; nothing was written", err)
+		return nil, fmt.Errorf("istio: %w; nothing was written", err)
 	}
 	want = policy.Quantise(want)
-	return kubeapi.Each(len(a.objects), func(i int) error { return a.apply(ctx, a.objects[i], want) })
+	baselines := make([]json.RawMessage, len(a.objects))
+	err := kubeapi.Each(len(a.objects), func(i int) error {
+		o := a.objects[i]
+		if !o.concerns(want) {
+			return nil
+		}
+		_, err := a.send(ctx, o.name, dryRun, func(v view) (ops []operation, err error) {
+			ops, baselines[i], err = o.patch(v, want, known[Object(o.name)])
+			if owner := v.Metadata.Owner("http"); owner != "" && err == nil && len(ops) > 0 {
+				err = &kubeapi.OwnedError{Object: Object(o.name), Owner: owner}
+			}
+			return ops, err
+		})
+		return err
+	})
+	out := map[string]json.RawMessage{}
+	for i, raw := range baselines {
+		if raw != nil {
+			out[Object(a.objects[i].name)] = raw
+		}
+	}
+	return out, err
 }
+
+// Object is what a VirtualService is called where there are other kinds.
+func Object(n kubeapi.Name) string { return "VirtualService " + n.String() }
 
 func (a *Actuator) check(want policy.Action) error {
 	seen := map[policy.KnobID]bool{}
@@ -69,41 +107,41 @@ func (a *Actuator) check(want policy.Action) error {
 	return nil
 }
 
-func (a *Actuator) apply(ctx context.Context, o object, want policy.Action) error {
-	if !o.concerns(want) {
-		return nil
-	}
+// send patches a VirtualService with what make says of it as it is read, and reads again
+// when others were faster. It returns the operations that were sent; none: nothing was
+// to be changed.
+func (a *Actuator) send(ctx context.Context, name kubeapi.Name, dryRun bool, make func(v view) ([]operation, error)) ([]operation, error) {
 	var last error // of the patch before
 	var version string
 	for try := 0; ; try++ {
-		v, err := a.read(ctx, o)
+		v, err := a.read(ctx, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		// A failed test is answered like an object that does not validate. If nobody
 		// has changed the object, it was the latter.
 		if kubeapi.Code(last) == http.StatusUnprocessableEntity && v.Metadata.ResourceVersion == version {
-			return fmt.Errorf("istio: the API server refuses the patch of VirtualService %s: %w", o.name, last)
+			return nil, fmt.Errorf("istio: the API server refuses the patch of VirtualService %s: %w", name, last)
 		}
-		ops, err := o.patch(v, want)
+		ops, err := make(v)
 		if err != nil {
-			return fmt.Errorf("istio: VirtualService %s: %w", o.name, err)
+			return nil, fmt.Errorf("istio: VirtualService %s: %w", name, err)
 		}
 		if len(ops) == 0 {
-			return nil
+			return nil, nil
 		}
 		body, err := json.Marshal(ops)
 		if err != nil {
-			return fmt.Errorf("istio: VirtualService %s: %w", o.name, err)
+			return nil, fmt.Errorf("istio: VirtualService %s: %w", name, err)
 		}
-		last, version = a.client.Patch(ctx, o.name.Namespace, o.name.Name, body), v.Metadata.ResourceVersion
+		last, version = a.client.Patch(ctx, name.Namespace, name.Name, body, dryRun), v.Metadata.ResourceVersion
 		switch code := kubeapi.Code(last); {
 		case last == nil:
-			return nil
+			return ops, nil
 		case code != http.StatusConflict && code != http.StatusUnprocessableEntity:
-			return fmt.Errorf("istio: patch VirtualService %s: %w", o.name, last)
+			return nil, fmt.Errorf("istio: patch VirtualService %s: %w", name, last)
 		case try == retries:
-			return fmt.Errorf("istio: patch VirtualService %s, %d times: %w: %w", o.name, try+1, ErrConflict, last)
+			return nil, fmt.Errorf("istio: patch VirtualService %s, %d times: %w: %w", name, try+1, ErrConflict, last)
 		}
 	}
 }

@@ -19,7 +19,8 @@ type Baseline struct {
 type BaselineRoute struct {
 	Name    string           `json:"name"`
 	Weights []BaselineWeight `json:"weights"`
-	Abort   json.RawMessage  `json:"abort"` // fault.abort as found; null: there was none
+	Abort   json.RawMessage  `json:"abort"`           // fault.abort as found; null: there was none
+	Fault   bool             `json:"fault,omitempty"` // there was a fault, with or without an abort
 }
 
 // BaselineWeight is one destination's weight in a Baseline.
@@ -49,22 +50,39 @@ func (b Baseline) find(route string) (BaselineRoute, bool) {
 // hadAbort reports whether the route refused requests before windvane came.
 func (r BaselineRoute) hadAbort() bool { return len(r.Abort) > 0 && string(r.Abort) != "null" }
 
-// baselineOf returns the object's baseline, extended by the routes that it does not
-// have yet as they are now; and whether it was extended. What it has is never changed.
-func baselineOf(v view, routes []found) (Baseline, bool, error) {
-	b := Baseline{Generation: v.Metadata.Generation}
-	if s, ok := v.Metadata.Annotations[BaselineAnnotation]; ok {
-		var err error
-		if b, err = ParseBaseline(s); err != nil {
-			return Baseline{}, false, err
+// kept returns the baseline that was recorded of the object: the known one, else the
+// annotation's; false if there is none yet.
+func kept(v view, known json.RawMessage) (Baseline, bool, error) {
+	if known != nil {
+		var b Baseline
+		if err := json.Unmarshal(known, &b); err != nil {
+			return Baseline{}, false, fmt.Errorf("the baseline in the journal cannot be read: %w", err)
 		}
+		return b, true, nil
 	}
-	extended := false
+	s, ok := v.Metadata.Annotations[BaselineAnnotation]
+	if !ok {
+		return Baseline{}, false, nil
+	}
+	b, err := ParseBaseline(s)
+	return b, err == nil, err
+}
+
+// baselineOf returns the object's baseline, extended by the routes that it does not
+// have yet as they are now. What it has is never changed.
+func baselineOf(v view, routes []found, known json.RawMessage) (Baseline, error) {
+	b, ok, err := kept(v, known)
+	if err != nil {
+		return Baseline{}, err
+	}
+	if !ok {
+		b.Generation = v.Metadata.Generation
+	}
 	for _, f := range routes {
 		if _, ok := b.find(f.Name); ok {
 			continue
 		}
-		r := BaselineRoute{Name: f.Name, Abort: json.RawMessage("null")}
+		r := BaselineRoute{Name: f.Name, Abort: json.RawMessage("null"), Fault: f.Fault != nil}
 		for _, d := range f.Route {
 			name, _ := d.name()
 			r.Weights = append(r.Weights, BaselineWeight{Destination: name, Weight: d.Weight})
@@ -73,7 +91,6 @@ func baselineOf(v view, routes []found) (Baseline, bool, error) {
 			r.Abort = raw
 		}
 		b.Routes = append(b.Routes, r)
-		extended = true
 	}
-	return b, extended, nil
+	return b, nil
 }

@@ -13,7 +13,8 @@ import (
 // server's status, as apierrors.APIStatus.
 type Client interface {
 	Get(ctx context.Context, namespace, name string) ([]byte, error)
-	Patch(ctx context.Context, namespace, name string, patch []byte) error // a JSON Patch
+	// Patch sends a JSON Patch. In a dry run the server does all but store the result.
+	Patch(ctx context.Context, namespace, name string, patch []byte, dryRun bool) error
 }
 
 // NewClient returns a client over a REST client of any group and version, such as
@@ -30,8 +31,8 @@ func (c client) Get(ctx context.Context, namespace, name string) ([]byte, error)
 	return kubeapi.Do(ctx, c.rest.Get().AbsPath(path(namespace, name)...))
 }
 
-func (c client) Patch(ctx context.Context, namespace, name string, patch []byte) error {
-	_, err := kubeapi.Do(ctx, c.rest.Patch(types.JSONPatchType).AbsPath(path(namespace, name)...).
-		Param("fieldManager", kubeapi.FieldManager).Body(patch))
+func (c client) Patch(ctx context.Context, namespace, name string, patch []byte, dryRun bool) error {
+	r := c.rest.Patch(types.JSONPatchType).AbsPath(path(namespace, name)...).Param("fieldManager", kubeapi.FieldManager)
+	_, err := kubeapi.Do(ctx, kubeapi.DryRun(r, dryRun).Body(patch))
 	return err
 }

@@ -48,11 +48,11 @@ func TestRequests(t *testing.T) {
 	if err != nil || string(raw) != `{"newField":1,"weight":0}` {
 		t.Errorf("Get: %s, %v; want the object as it was sent", raw, err)
 	}
-	if err := c.Patch(t.Context(), "ns", "front", []byte(`[]`)); err != nil {
+	if err := c.Patch(t.Context(), "ns", "front", []byte(`[]`), true); err != nil {
 		t.Error(err)
 	}
 	const path = "/apis/networking.istio.io/v1/namespaces/ns/virtualservices/front"
-	want := []string{"GET " + path, "PATCH " + path + "?fieldManager=windvane application/json-patch+json []"}
+	want := []string{"GET " + path, "PATCH " + path + "?dryRun=All&fieldManager=windvane application/json-patch+json []"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("requests (-want +got):\n%s", d)
 	}
@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 			_, _ = io.WriteString(w, tc.body)
 		})
 		_, getErr := c.Get(t.Context(), "ns", "front")
-		for _, err := range []error{getErr, c.Patch(t.Context(), "ns", "front", []byte("[]"))} {
+		for _, err := range []error{getErr, c.Patch(t.Context(), "ns", "front", []byte("[]"), false)} {
 			if err == nil || kubeapi.Code(err) != int32(tc.code) || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("%d: %v with code %d, want %q", tc.code, err, kubeapi.Code(err), tc.says)
 			}
@@ -99,7 +99,7 @@ func TestOneTry(t *testing.T) {
 			t.Errorf("%v with code %d after %d requests; want code %d after %d", err, kubeapi.Code(err), n, code, i+1)
 		}
 	}
-	err := c.Patch(t.Context(), "ns", "front", []byte("[]"))
+	err := c.Patch(t.Context(), "ns", "front", []byte("[]"), false)
 	if n := sent.Load(); err == nil || n != 3 {
 		t.Errorf("Patch: %v after %d requests, want an error after the third", err, n)
 	}

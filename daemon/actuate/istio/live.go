@@ -39,7 +39,7 @@ const blockingTolerance = 1e-7
 func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
 	parts := make([]policy.Action, len(a.objects)) // blocking appears once for each route
 	err := kubeapi.Each(len(a.objects), func(i int) error {
-		v, err := a.read(ctx, a.objects[i])
+		v, err := a.read(ctx, a.objects[i].name)
 		if err != nil {
 			return err
 		}
@@ -83,17 +83,17 @@ func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
 	return out, nil
 }
 
-func (a *Actuator) read(ctx context.Context, o object) (view, error) {
-	raw, err := a.client.Get(ctx, o.name.Namespace, o.name.Name)
+func (a *Actuator) read(ctx context.Context, name kubeapi.Name) (view, error) {
+	raw, err := a.client.Get(ctx, name.Namespace, name.Name)
 	if kubeapi.Code(err) == http.StatusNotFound {
-		return view{}, fmt.Errorf("istio: VirtualService %s does not exist; create it, or correct `virtual_service` in the rules file: %w", o.name, err)
+		return view{}, fmt.Errorf("istio: VirtualService %s does not exist; create it, or correct `virtual_service` in the rules file: %w", name, err)
 	}
 	if err != nil {
-		return view{}, fmt.Errorf("istio: read VirtualService %s: %w", o.name, err)
+		return view{}, fmt.Errorf("istio: read VirtualService %s: %w", name, err)
 	}
 	v, err := parseView(raw)
 	if err != nil {
-		return view{}, fmt.Errorf("istio: VirtualService %s: %w", o.name, err)
+		return view{}, fmt.Errorf("istio: VirtualService %s: %w", name, err)
 	}
 	return v, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ type cluster struct {
 	objects map[string]string       // by namespace/name; resourceVersion counts up from 7
 	patches []string                // as sent
 	gets    int                     //
+	dryRuns int                     //
 	before  func(c *cluster, n int) // each patch, the n-th from 1; holds the lock
 	refuse  func(n int) error       // instead of applying the n-th patch; nil: none
 	getErr  error                   // of each get
@@ -50,9 +52,20 @@ func (c *cluster) Get(_ context.Context, namespace, name string) ([]byte, error)
 	return []byte(object), nil
 }
 
-func (c *cluster) Patch(_ context.Context, namespace, name string, patch []byte) error {
+func (c *cluster) Patch(_ context.Context, namespace, name string, patch []byte, dryRun bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if dryRun {
+		c.dryRuns++
+		if c.refuse != nil {
+			if err := c.refuse(c.dryRuns); err != nil {
+				return err
+			}
+		}
+		stored := maps.Clone(c.objects)
+		defer func() { c.objects = stored }()
+		return c.change(namespace+"/"+name, string(patch))
+	}
 	c.patches = append(c.patches, string(patch))
 	n := len(c.patches)
 	if c.before != nil {

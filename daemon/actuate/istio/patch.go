@@ -37,19 +37,20 @@ func (b *builder) do(name, path string, value any) {
 
 func (b *builder) remove(path string) { b.ops = append(b.ops, operation{Op: "remove", Path: path}) }
 
-// patch returns the operations that make the object what want says; none if it is so
-// already. want is quantised, and may leave knobs out.
-func (o object) patch(v view, want policy.Action) ([]operation, error) {
+// patch returns the operations that make the object what want says, none if it is so
+// already, and its baseline, nil if it has none and needs none. want is quantised, and
+// may leave knobs out.
+func (o object) patch(v view, want policy.Action, known json.RawMessage) ([]operation, json.RawMessage, error) {
 	routes := make([]found, len(o.routes))
 	for i, r := range o.routes {
 		var err error
 		if routes[i], err = v.find(r); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	baseline, extended, err := baselineOf(v, routes)
+	baseline, err := baselineOf(v, routes, known)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var changes builder
 	for i, f := range routes {
@@ -67,29 +68,32 @@ func (o object) patch(v view, want policy.Action) ([]operation, error) {
 		}
 	}
 	if len(changes.ops) == 0 {
-		return nil, changes.err
+		return nil, known, changes.err
+	}
+	raw, err := json.Marshal(baseline)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write the baseline: %w", err)
 	}
 	var all builder
 	all.do("test", "/metadata/resourceVersion", v.Metadata.ResourceVersion)
-	if extended {
-		annotate(&all, v, baseline)
+	if v.Metadata.Annotations[BaselineAnnotation] != string(raw) {
+		annotate(&all, v, string(raw))
 	}
 	if all.err == nil {
 		all.err = changes.err
 	}
-	return append(all.ops, changes.ops...), all.err
+	return append(all.ops, changes.ops...), raw, all.err
 }
 
-func annotate(b *builder, v view, baseline Baseline) {
-	raw, err := json.Marshal(baseline)
-	if err != nil && b.err == nil {
-		b.err = fmt.Errorf("write the baseline: %w", err)
-	}
+// annotationPath is where the annotation is, as a JSON pointer.
+var annotationPath = "/metadata/annotations/" + strings.ReplaceAll(BaselineAnnotation, "/", "~1")
+
+func annotate(b *builder, v view, baseline string) {
 	if v.Metadata.Annotations == nil {
-		b.do("add", "/metadata/annotations", map[string]string{BaselineAnnotation: string(raw)})
+		b.do("add", "/metadata/annotations", map[string]string{BaselineAnnotation: baseline})
 		return
 	}
-	b.do("add", "/metadata/annotations/"+strings.ReplaceAll(BaselineAnnotation, "/", "~1"), string(raw))
+	b.do("add", annotationPath, baseline)
 }
 
 func (f found) path() string { return fmt.Sprintf("/spec/http/%d", f.index) }

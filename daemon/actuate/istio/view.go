@@ -7,16 +7,14 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/windvane/windvane/daemon/actuate/internal/kubeapi"
 )
 
 // view is the part of a VirtualService that is read. It is never written back.
 type view struct {
-	Metadata struct {
-		ResourceVersion string            `json:"resourceVersion"`
-		Generation      int64             `json:"generation"`
-		Annotations     map[string]string `json:"annotations"`
-	} `json:"metadata"`
-	Spec struct {
+	Metadata kubeapi.Metadata `json:"metadata"`
+	Spec     struct {
 		HTTP []httpView `json:"http"`
 	} `json:"spec"`
 }

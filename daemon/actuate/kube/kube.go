@@ -79,38 +79,71 @@ func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
 // Apply makes the replicas those of want. A Deployment that want has no setting of
 // stays as it is; a knob that is not the actuator's, or a value that is no number of
 // replicas, is an error before anything is written. Where nothing differs, nothing is
-// sent. The error names all Deployments that were not written.
-func (a *Actuator) Apply(ctx context.Context, want policy.Action) error {
-	for i, s := range want {
-		switch {
-		case !a.Owns(s.KnobID):
-			return fmt.Errorf("kube: %s is not a knob of this mesh; nothing was written", s.KnobID)
-		case slices.ContainsFunc(want[:i], func(t policy.Setting) bool { return t.KnobID == s.KnobID }):
-			return fmt.Errorf("kube: %s is there twice; nothing was written", s.KnobID)
-		case !(s.Value >= 0 && s.Value <= math.MaxInt32) || s.Value != math.Trunc(s.Value):
-			return fmt.Errorf("kube: %s = %v is no number of replicas; nothing was written", s.KnobID, s.Value)
-		}
+// sent. Of a Deployment that is written, the baseline in known is left in its annotation,
+// first. The error names all Deployments that were not written.
+func (a *Actuator) Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error {
+	if err := a.check(want); err != nil {
+		return fmt.Errorf("kube: %w; nothing was written", err)
 	}
-	return kubeapi.Each(len(a.names), func(i int) error {
-		j := slices.IndexFunc(want, func(s policy.Setting) bool { return s.KnobID == knob(a.names[i]) })
-		if j < 0 {
-			return nil
-		}
-		return a.apply(ctx, a.names[i], int64(want[j].Value))
+	return a.each(want, func(name kubeapi.Name, replicas int64) error {
+		return a.apply(ctx, name, replicas, known[Object(name)])
 	})
 }
 
-func (a *Actuator) apply(ctx context.Context, name kubeapi.Name, replicas int64) error {
+// check refuses what cannot be a setting.
+func (a *Actuator) check(want policy.Action) error {
+	for i, s := range want {
+		switch {
+		case !a.Owns(s.KnobID):
+			return fmt.Errorf("%s is not a knob of this mesh", s.KnobID)
+		case slices.ContainsFunc(want[:i], func(t policy.Setting) bool { return t.KnobID == s.KnobID }):
+			return fmt.Errorf("%s is there twice", s.KnobID)
+		case !(s.Value >= 0 && s.Value <= math.MaxInt32) || s.Value != math.Trunc(s.Value):
+			return fmt.Errorf("%s = %v is no number of replicas", s.KnobID, s.Value)
+		}
+	}
+	return nil
+}
+
+// each calls f for the Deployments that want has a setting of.
+func (a *Actuator) each(want policy.Action, f func(name kubeapi.Name, replicas int64) error) error {
+	return kubeapi.Each(len(a.names), func(i int) error {
+		v, ok := want.Get(knob(a.names[i]))
+		if !ok {
+			return nil
+		}
+		return f(a.names[i], int64(v))
+	})
+}
+
+func (a *Actuator) apply(ctx context.Context, name kubeapi.Name, replicas int64, baseline json.RawMessage) error {
+	if baseline == nil {
+		return a.put(ctx, name, replicas, false, nil)
+	}
+	return a.put(ctx, name, replicas, false, func() error { return a.annotate(ctx, name, string(baseline)) })
+}
+
+// put writes the scale, and reads again when others were faster. before is called before
+// each write; what it changes makes a new version, so that the scale is then read again.
+func (a *Actuator) put(ctx context.Context, name kubeapi.Name, replicas int64, dryRun bool, before func() error) error {
 	for try := 0; ; try++ {
 		s, err := a.read(ctx, name)
 		if err != nil || s.replicas == replicas {
 			return err
 		}
+		if try == 0 && before != nil {
+			if err := before(); err != nil {
+				return err
+			}
+			if s, err = a.read(ctx, name); err != nil {
+				return err
+			}
+		}
 		body, err := s.with(replicas)
 		if err != nil {
 			return fmt.Errorf("kube: scale of deployment %s: %w", name, err)
 		}
-		err = a.client.PutScale(ctx, name.Namespace, name.Name, body)
+		err = a.client.PutScale(ctx, name.Namespace, name.Name, body, dryRun)
 		switch {
 		case err == nil:
 			return nil

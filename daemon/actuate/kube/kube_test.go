@@ -32,6 +32,9 @@ type cluster struct {
 	scales  map[string]string // by namespace/name
 	puts    []string
 	gets    int
+	dryRuns int
+	others  map[string]string // answers of Get, by path
+	patches []string
 	before  func(c *cluster, n int) // the n-th put, from 1; holds the lock
 	refusal error                   // of each put
 }
@@ -61,9 +64,13 @@ func (c *cluster) GetScale(_ context.Context, namespace, name string) ([]byte, e
 	return []byte(s), nil
 }
 
-func (c *cluster) PutScale(_ context.Context, namespace, name string, scale []byte) error {
+func (c *cluster) PutScale(_ context.Context, namespace, name string, scale []byte, dryRun bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if dryRun {
+		c.dryRuns++
+		return c.refusal
+	}
 	c.puts = append(c.puts, string(scale))
 	if c.before != nil {
 		c.before(c, len(c.puts))
@@ -76,6 +83,26 @@ func (c *cluster) PutScale(_ context.Context, namespace, name string, scale []by
 		return status(http.StatusConflict, "modified")
 	}
 	c.scales[object] = strings.Replace(string(scale), `"`+version(string(scale))+`"`, `"`+version(string(scale))+`0"`, 1)
+	return nil
+}
+
+func (c *cluster) Get(_ context.Context, path string) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch answer, ok := c.others[path]; {
+	case !ok:
+		return nil, status(http.StatusNotFound, "not found")
+	case answer == "":
+		return nil, status(http.StatusForbidden, "no permission")
+	default:
+		return []byte(answer), nil
+	}
+}
+
+func (c *cluster) Patch(_ context.Context, _, _ string, patch []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.patches = append(c.patches, string(patch))
 	return nil
 }
 
@@ -126,7 +153,7 @@ func TestApply(t *testing.T) {
 			c := &cluster{scales: map[string]string{"default/a": scaleOf(tc.spec)}}
 			a := actuator(t, c, "default/a")
 			for range 2 { // the second time there is nothing left to do
-				if err := a.Apply(t.Context(), policy.Action{replicas("default/a", tc.want)}); err != nil {
+				if err := a.Apply(t.Context(), policy.Action{replicas("default/a", tc.want)}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -152,7 +179,7 @@ func TestApplyRefusesBeforeItWrites(t *testing.T) {
 		"replicas:default/a = 2.147483648e+09 is no number of replicas": {replicas("default/a", 1<<31)},
 	} {
 		c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":1}`)}}
-		err := actuator(t, c, "default/a").Apply(t.Context(), action)
+		err := actuator(t, c, "default/a").Apply(t.Context(), action, nil)
 		if err == nil || err.Error() != "kube: "+want+"; nothing was written" || c.gets+len(c.puts) > 0 {
 			t.Errorf("%d reads, %d puts, %v; want %q", c.gets, len(c.puts), err, want)
 		}
@@ -185,7 +212,7 @@ func TestConflicts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":1}`)}, before: tc.before, refusal: tc.refusal}
 			a := actuator(t, c, "default/a")
-			err := a.Apply(t.Context(), policy.Action{replicas("default/a", 3)})
+			err := a.Apply(t.Context(), policy.Action{replicas("default/a", 3)}, nil)
 			if len(c.puts) != tc.puts || errors.Is(err, ErrConflict) != tc.is {
 				t.Errorf("%d puts, %v; want %d", len(c.puts), err, tc.puts)
 			}
@@ -221,7 +248,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 			t.Errorf("Live: %v, %v; want %s", live, err, tc.want)
 		}
 		// The others are written all the same.
-		err := a.Apply(t.Context(), policy.Action{replicas("default/a", 2), replicas("default/b", 2)})
+		err := a.Apply(t.Context(), policy.Action{replicas("default/a", 2), replicas("default/b", 2)}, nil)
 		if err == nil || !strings.Contains(err.Error(), tc.want) || len(c.puts) != 1 {
 			t.Errorf("Apply: %d puts, %v; want one, and %s", len(c.puts), err, tc.want)
 		}
@@ -274,7 +301,7 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = actuator(t, NewClient(r), "ns/a").Apply(t.Context(), policy.Action{replicas("ns/a", 2)})
+	err = actuator(t, NewClient(r), "ns/a").Apply(t.Context(), policy.Action{replicas("ns/a", 2)}, nil)
 	if !errors.Is(err, ErrConflict) {
 		t.Errorf("got %v, want ErrConflict", err)
 	}

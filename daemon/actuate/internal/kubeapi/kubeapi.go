@@ -34,6 +34,14 @@ func Do(ctx context.Context, r *rest.Request) ([]byte, error) {
 	return nil, err
 }
 
+// DryRun lets the server do all but store the result, if dry says so.
+func DryRun(r *rest.Request, dry bool) *rest.Request {
+	if dry {
+		return r.Param("dryRun", metav1.DryRunAll)
+	}
+	return r
+}
+
 // Code returns the HTTP status of a refusal, 0 for any other error.
 func Code(err error) int32 {
 	var status apierrors.APIStatus

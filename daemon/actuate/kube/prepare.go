@@ -1,0 +1,183 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/windvane/windvane/daemon/actuate/internal/kubeapi"
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// BaselineAnnotation holds what windvane found before its first write, as a Baseline.
+const BaselineAnnotation = "windvane.io/baseline"
+
+// Baseline is how many replicas a Deployment had before windvane set them.
+type Baseline struct {
+	Replicas int64 `json:"replicas"`
+}
+
+// Object is what a Deployment is called where there are other kinds.
+func Object(n kubeapi.Name) string { return "Deployment " + n.String() }
+
+// view is the part of a Deployment that is read.
+type view struct {
+	Metadata kubeapi.Metadata `json:"metadata"`
+}
+
+// Prepare finds out whether Apply would succeed: it reads the Deployments that want would
+// change, refuses those that somebody else scales, and has the API server try without
+// storing. It returns the baselines of these Deployments, by Object, that are to be
+// recorded before Apply, and known ones as they are.
+func (a *Actuator) Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	if err := a.check(want); err != nil {
+		return nil, fmt.Errorf("kube: %w; nothing was written", err)
+	}
+	var mu sync.Mutex
+	out := map[string]json.RawMessage{}
+	err := a.each(want, func(name kubeapi.Name, replicas int64) error {
+		s, err := a.read(ctx, name)
+		if err != nil {
+			return err
+		}
+		object := Object(name)
+		baseline := known[object]
+		if s.replicas != replicas {
+			if baseline, err = a.admit(ctx, name, s.replicas, baseline); err != nil {
+				return err
+			}
+			if err := a.put(ctx, name, replicas, true, nil); err != nil {
+				return fmt.Errorf("in a dry run: %w", err)
+			}
+		}
+		if baseline != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			out[object] = baseline
+		}
+		return nil
+	})
+	return out, err
+}
+
+// admit refuses a Deployment that somebody else scales, and returns its baseline.
+func (a *Actuator) admit(ctx context.Context, name kubeapi.Name, replicas int64, known json.RawMessage) (json.RawMessage, error) {
+	v, err := a.view(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if owner := v.Metadata.Owner("replicas"); owner != "" {
+		return nil, fmt.Errorf("kube: %w", &kubeapi.OwnedError{Object: Object(name), Owner: owner})
+	}
+	for _, s := range scalers {
+		if err := a.scaledBy(ctx, name, s); err != nil {
+			return nil, err
+		}
+	}
+	if known != nil {
+		return known, nil
+	}
+	if text, ok := v.Metadata.Annotations[BaselineAnnotation]; ok {
+		if _, err := parseBaseline([]byte(text)); err != nil {
+			return nil, fmt.Errorf("kube: deployment %s: annotation %s: %w; correct it, or remove it to take what is there now for the baseline", name, BaselineAnnotation, err)
+		}
+		return json.RawMessage(text), nil
+	}
+	return json.Marshal(Baseline{Replicas: replicas})
+}
+
+func parseBaseline(raw []byte) (Baseline, error) {
+	var b Baseline
+	err := json.Unmarshal(raw, &b)
+	return b, err
+}
+
+func (a *Actuator) view(ctx context.Context, name kubeapi.Name) (view, error) {
+	raw, err := a.client.Get(ctx, deployment(name.Namespace, name.Name))
+	var v view
+	if err == nil {
+		err = json.Unmarshal(raw, &v)
+	}
+	if err != nil {
+		return view{}, fmt.Errorf("kube: read deployment %s: %w", name, err)
+	}
+	return v, nil
+}
+
+// scalers are the kinds of objects that scale Deployments.
+var scalers = []struct{ kind, group, plural string }{
+	{"HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"},
+	{"ScaledObject", "keda.sh/v1alpha1", "scaledobjects"},
+}
+
+// scaledBy is an error if an object of a kind scales the Deployment, or if that cannot be
+// told. A kind that the cluster does not have scales nothing.
+func (a *Actuator) scaledBy(ctx context.Context, name kubeapi.Name, s struct{ kind, group, plural string }) error {
+	raw, err := a.client.Get(ctx, "/apis/"+s.group+"/namespaces/"+name.Namespace+"/"+s.plural)
+	if kubeapi.Code(err) == http.StatusNotFound {
+		return nil
+	}
+	var list struct {
+		Items []struct {
+			Metadata struct {
+				Name string `json:"name"`
+			} `json:"metadata"`
+			Spec struct {
+				Target struct {
+					Kind string `json:"kind"` // KEDA: a Deployment if it is left out
+					Name string `json:"name"`
+				} `json:"scaleTargetRef"`
+			} `json:"spec"`
+		} `json:"items"`
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &list)
+	}
+	if err != nil {
+		return fmt.Errorf("kube: whether a %s scales deployment %s cannot be told: %w; allow windvane to list %s in namespace %s",
+			s.kind, name, err, s.plural, name.Namespace)
+	}
+	for _, i := range list.Items {
+		if t := i.Spec.Target; t.Name == name.Name && (t.Kind == "Deployment" || t.Kind == "") {
+			return fmt.Errorf("kube: %w", &kubeapi.OwnedError{Object: Object(name), Owner: s.kind + " " + i.Metadata.Name})
+		}
+	}
+	return nil
+}
+
+// annotate leaves the baseline at the Deployment, unless it is there.
+func (a *Actuator) annotate(ctx context.Context, name kubeapi.Name, baseline string) error {
+	v, err := a.view(ctx, name)
+	if err != nil || v.Metadata.Annotations[BaselineAnnotation] == baseline {
+		return err
+	}
+	var value any = baseline
+	path := annotationPath
+	if v.Metadata.Annotations == nil {
+		path, value = "/metadata/annotations", map[string]string{BaselineAnnotation: baseline}
+	}
+	return a.patch(ctx, name, v, "add", path, value)
+}
+
+var annotationPath = "/metadata/annotations/" + strings.ReplaceAll(BaselineAnnotation, "/", "~1")
+
+// patch changes one member of the Deployment as it was read.
+func (a *Actuator) patch(ctx context.Context, name kubeapi.Name, v view, op, path string, value any) error {
+	change := map[string]any{"op": op, "path": path}
+	if value != nil {
+		change["value"] = value
+	}
+	body, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/resourceVersion", "value": v.Metadata.ResourceVersion}, change,
+	})
+	if err == nil {
+		err = a.client.Patch(ctx, name.Namespace, name.Name, body)
+	}
+	if err != nil {
+		return fmt.Errorf("kube: annotate deployment %s: %w", name, err)
+	}
+	return nil
+}

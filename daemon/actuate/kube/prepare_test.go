@@ -1,0 +1,98 @@
+package kube
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/windvane/windvane/daemon/actuate/internal/kubeapi"
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+const (
+	object     = "Deployment default/a"
+	pathOfA    = "/apis/apps/v1/namespaces/default/deployments/a"
+	pathOfHPAs = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+	pathOfKEDA = "/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects"
+)
+
+func deploymentOf(metadata string) string {
+	return `{"kind":"Deployment","metadata":{"name":"a","resourceVersion":"5"` + metadata + `},"spec":{"replicas":2}}`
+}
+
+// Prepare tries the scale, stores nothing, and returns what there was before; Apply leaves
+// that in the annotation before it scales.
+func TestPrepare(t *testing.T) {
+	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
+	a := actuator(t, c, "default/a")
+	want := policy.Action{replicas("default/a", 3)}
+	known, err := a.Prepare(t.Context(), want, nil)
+	if err != nil || string(known[object]) != `{"replicas":2}` || c.dryRuns != 1 || len(c.puts)+len(c.patches) > 0 {
+		t.Fatalf("baseline %s, %v; %d dry runs, puts %v, patches %v", known[object], err, c.dryRuns, c.puts, c.patches)
+	}
+	if err := a.Apply(t.Context(), want, known); err != nil {
+		t.Fatal(err)
+	}
+	patch := `[{"op":"test","path":"/metadata/resourceVersion","value":"5"},{"op":"add","path":"/metadata/annotations","value":{"windvane.io/baseline":"{\"replicas\":2}"}}]`
+	if len(c.patches) != 1 || c.patches[0] != patch || len(c.puts) != 1 {
+		t.Errorf("patches %v, puts %v", c.patches, c.puts)
+	}
+	// Once it is there, it is not written again; and it is the baseline where the journal is lost.
+	c.others[pathOfA] = deploymentOf(`,"annotations":{"windvane.io/baseline":"{\"replicas\":2}"}`)
+	if known, err = a.Prepare(t.Context(), policy.Action{replicas("default/a", 4)}, nil); err != nil || string(known[object]) != `{"replicas":2}` {
+		t.Errorf("baseline from the annotation: %s, %v", known[object], err)
+	}
+	if err := a.Apply(t.Context(), policy.Action{replicas("default/a", 4)}, known); err != nil || len(c.patches) != 1 {
+		t.Errorf("%v, patches %v", err, c.patches)
+	}
+	// What is as wanted is not looked at.
+	c.others, c.dryRuns = nil, 0
+	if known, err = a.Prepare(t.Context(), policy.Action{replicas("default/a", 4)}, nil); err != nil || len(known) > 0 || c.dryRuns > 0 {
+		t.Errorf("nothing to do: %v, %v", known, err)
+	}
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	list := func(ref string) string {
+		return `{"items":[{"metadata":{"name":"scaler"},"spec":{"scaleTargetRef":` + ref + `}}]}`
+	}
+	for _, tc := range []struct {
+		name   string
+		others map[string]string
+		want   string
+		owned  bool
+	}{
+		{"an autoscaler", map[string]string{pathOfHPAs: list(`{"kind":"Deployment","name":"a"}`)}, "Deployment default/a is set by HorizontalPodAutoscaler scaler", true},
+		{"another's autoscaler", map[string]string{pathOfHPAs: list(`{"kind":"Deployment","name":"b"}`)}, "", false},
+		{"of another kind", map[string]string{pathOfHPAs: list(`{"kind":"StatefulSet","name":"a"}`)}, "", false},
+		{"KEDA", map[string]string{pathOfKEDA: list(`{"name":"a"}`)}, "is set by ScaledObject scaler", true},
+		{"not allowed to look", map[string]string{pathOfHPAs: ""}, "cannot be told: no permission; allow windvane to list horizontalpodautoscalers in namespace default", false},
+		{"an answer that is none", map[string]string{pathOfKEDA: "{"}, "whether a ScaledObject scales deployment default/a cannot be told", false},
+		{"a rollout's", map[string]string{pathOfA: deploymentOf(`,"ownerReferences":[{"kind":"Rollout","name":"r"}]`)}, "is set by Rollout r", true},
+		{"flagger", map[string]string{pathOfA: deploymentOf(`,"managedFields":[{"manager":"flagger","fieldsV1":{"f:spec":{"f:replicas":{}}}}]`)}, "is set by flagger", true},
+		{"a broken annotation", map[string]string{pathOfA: deploymentOf(`,"annotations":{"windvane.io/baseline":"x"}`)}, "correct it, or remove it", false},
+	} {
+		c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
+		maps.Copy(c.others, tc.others)
+		_, err := actuator(t, c, "default/a").Prepare(t.Context(), policy.Action{replicas("default/a", 3)}, nil)
+		_, owned := errors.AsType[*kubeapi.OwnedError](err)
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) || owned != tc.owned {
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
+		}
+		if (c.dryRuns > 0) != (tc.want == "") || len(c.puts) > 0 {
+			t.Errorf("%s: %d dry runs, puts %v", tc.name, c.dryRuns, c.puts)
+		}
+	}
+}
+
+// Known baselines are never replaced by what is there now.
+func TestKnownBaselinesStay(t *testing.T) {
+	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":7}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
+	known := map[string]json.RawMessage{object: json.RawMessage(`{"replicas":2}`)}
+	got, err := actuator(t, c, "default/a").Prepare(t.Context(), policy.Action{replicas("default/a", 8)}, known)
+	if err != nil || string(got[object]) != `{"replicas":2}` {
+		t.Errorf("%s, %v", got[object], err)
+	}
+}

@@ -1,0 +1,101 @@
+package loop
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+)
+
+// written is what was given to the actuator and not seen in force yet.
+type written struct {
+	want    policy.Action
+	certain bool // the actuator said that all of it was written
+}
+
+// drift says which settings somebody else has changed since windvane set them, or
+// started to act. Below authority act nothing in force is windvane's, and nothing is drift.
+func (l *Loop) drift(live policy.Action) []policy.Change {
+	if live == nil {
+		return nil // not known
+	}
+	pending := l.pending
+	l.pending = nil
+	if l.o.Mesh.Guard.Authority != rules.AuthorityAct || !sameKnobs(l.commanded, live) || pending != nil && !sameKnobs(pending.want, live) {
+		l.commanded = live
+		return nil
+	}
+	expected := l.commanded
+	if pending != nil {
+		expected = pending.want
+	}
+	var out []policy.Change
+	for k, s := range live {
+		same := near(s.Value, expected[k].Value) || pending != nil && !pending.certain && near(s.Value, l.commanded[k].Value)
+		if !same {
+			out = append(out, policy.Change{KnobID: s.KnobID, From: expected[k].Value, To: s.Value})
+		}
+	}
+	switch {
+	case len(out) == 0 && pending == nil: // small differences do not add up
+	case len(out) == 0, l.o.Mesh.Guard.OnDrift == rules.OnDriftAdopt:
+		l.commanded = live
+	default:
+		l.commanded = expected
+	}
+	return out
+}
+
+func near(a, b float64) bool { return math.Abs(a-b) < policy.Rounding }
+
+func sameKnobs(a, b policy.Action) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k := range a {
+		if a[k].KnobID != b[k].KnobID {
+			return false
+		}
+	}
+	return true
+}
+
+// prepare has the actuator find out whether the plan can be applied, before it is
+// recorded as an intent: what is refused is a hold.
+func (l *Loop) prepare(ctx context.Context, r *Report) {
+	intent := &r.Intent
+	if len(intent.Drift) > 0 && l.o.Mesh.Guard.OnDrift == rules.OnDriftHold && intent.Hold == "" {
+		intent.Hold, intent.Act = HoldDrift, false
+	}
+	if !intent.Act {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	defer cancel()
+	found, err := l.o.Actuator.Prepare(ctx, intent.Guarded, l.baseline)
+	if err != nil {
+		r.fail(fmt.Errorf("prepare: %w", err))
+		intent.Hold, intent.Act = HoldRefused, false
+		return
+	}
+	baseline := map[string]json.RawMessage{}
+	maps.Copy(baseline, l.baseline)
+	maps.Copy(baseline, found)
+	l.baseline = baseline
+}
+
+// resolve closes the intent of an earlier process whose settings could not be read at the
+// start, once they can be.
+func (l *Loop) resolve(live policy.Action) *journal.Outcome {
+	i := l.unresolved
+	if i == nil || live == nil {
+		return nil
+	}
+	l.unresolved = nil
+	return &journal.Outcome{Cycle: i.Cycle, Result: result(i, live, false, nil), Live: live}
+}
