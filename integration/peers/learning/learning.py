@@ -49,12 +49,12 @@ def system_model(figures, trace, cross_validations):
         with threadpool_limits(limits=1):
             took, fitted = models.fit_seconds(lambda: models.boosting(1), trace, 3, time.process_time)
         p.add(3)
-        figures.add("model_fit_cpu", "boosting_fit_cpu", took, "s", 3, "HistGradientBoosting, one core, CPU time")
-        figures.add("model_predict", "boosting_predict", models.predict_microseconds(fitted, trace, 3), "us", 3, "HistGradientBoosting, a batch on one core")
+        figures.add("model_fit_cpu", "boosting_fit_cpu", took, "s", 3, "HistGradientBoosting, one core")
+        figures.add("model_predict", "boosting_predict", models.predict_microseconds(fitted, trace, 3), "us", 3, "HistGradientBoosting, in a batch")
         took, forests = models.fit_seconds(lambda: models.forest(1), trace, 1, time.process_time)
         p.add()
-        figures.add("model_fit_cpu", "forest_fit_cpu", took, "s", 1, "random forest, one core, CPU time")
-        figures.add("model_predict", "forest_predict", models.predict_microseconds(forests, trace, 1), "us", 1, "random forest, a batch on one core")
+        figures.add("model_fit_cpu", "forest_fit_cpu", took, "s", 1, "random forest, one core")
+        figures.add("model_predict", "forest_predict", models.predict_microseconds(forests, trace, 1), "us", 1, "random forest, in a batch")
     return forests
 
 
@@ -76,7 +76,7 @@ def learner(figures, table, seeds, steps):
         runs = [simulator.train(table, seed, steps, p) for seed in seeds]
     took, seen, unseen = (np.median(column) for column in zip(*runs))
     who = f"Stable-Baselines3, {steps} steps"
-    figures.add("ppo_train_seconds", "ppo_train_seconds", took, "s", len(seeds), who + ", CPU time")
+    figures.add("ppo_train_seconds", "ppo_train_seconds", took, "s", len(seeds), who)
     figures.add("ppo_steps_per_second", "ppo_steps_per_second", steps / took, "1/s", len(seeds), who)
     figures.add("ppo_seen_ratio", "ppo_seen_ratio", seen, "1", len(seeds), who)
     figures.add("ppo_unseen_ratio", "ppo_unseen_ratio", unseen, "1", len(seeds), who)
@@ -99,8 +99,8 @@ def main():
     table = mo1.tabulate(forests)
     simulators(figures, forests, table)
     learner(figures, table, seeds, a.steps)
-    figures.report(f"learning, {trace.rows} rows, seeds {a.seeds}; peer: scikit-learn, Gymnasium and Stable-Baselines3,"
-                   f" Python {platform.python_version()}, {os.cpu_count()} cores", a.ours, f"learning.py --trace {a.trace}")
+    figures.report(f"learning, {trace.rows} rows, seeds {a.seeds}; Python {platform.python_version()}, {os.cpu_count()} cores",
+                   a.ours, f"learning.py --trace {a.trace}")
 
 
 if __name__ == "__main__":
