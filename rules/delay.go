@@ -14,6 +14,7 @@ type Delay struct {
 	Settle   time.Duration // until the mesh has taken it up
 	LookBack time.Duration // longest range of a query
 	Scrape   time.Duration // until there is a sample; 0: not declared
+	Offset   time.Duration // of the evaluation; windvane.toml has it
 	Interval time.Duration
 }
 
@@ -28,7 +29,7 @@ func (m *Mesh) Delay() Delay {
 }
 
 // Total is the sum of the parts.
-func (d Delay) Total() time.Duration { return d.Settle + d.LookBack + d.Scrape }
+func (d Delay) Total() time.Duration { return d.Settle + d.LookBack + d.Scrape + d.Offset }
 
 // Cycles is in which cycle after the one that acted the outcome is measured: 1, if it is
 // the next.
@@ -42,7 +43,7 @@ func (d Delay) String() string {
 	for _, p := range []struct {
 		name string
 		d    time.Duration
-	}{{"settle", d.Settle}, {"look-back", d.LookBack}, {"scrape", d.Scrape}} {
+	}{{"settle", d.Settle}, {"look-back", d.LookBack}, {"scrape", d.Scrape}, {"query offset", d.Offset}} {
 		if p.d > 0 {
 			parts = append(parts, p.name+" "+model.Duration(p.d).String())
 		}

@@ -38,6 +38,10 @@ latency = 'max(max_over_time(latency[2s]))'
 			t.Errorf("%d cycles, %s; want %d, %s", d.Cycles(), d, tc.cycles, tc.want)
 		}
 	}
+	d := Delay{Settle: time.Second, Offset: 5 * time.Second, Interval: 5 * time.Second}
+	if want := "an action is measured in full after 6s (settle 1s, query offset 5s): 2 cycles later"; d.String() != want {
+		t.Errorf("got %s, want %s", d, want)
+	}
 	if n := (Delay{Interval: time.Second}).Cycles(); n != 1 {
 		t.Errorf("without any delay: %d cycles, want 1", n)
 	}

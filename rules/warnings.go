@@ -92,7 +92,7 @@ const fineTarget = .99
 
 // warnTarget says how few bad intervals an objective allows in its window.
 func (m *Mesh) warnTarget(o Objective, key string, add func(key, message, hint string)) {
-	n := math.Floor(float64(o.Window) / float64(m.Interval))
+	n := math.Floor(float64(o.Window) / float64(max(m.Interval, m.ScrapeInterval))) // without a sample there is no interval
 	allowed := o.Budget() * n
 	if o.Target <= fineTarget && allowed >= 1 {
 		return

@@ -62,6 +62,17 @@ func checkConfig(file string, stdout io.Writer) error {
 			return err
 		}
 	}
+	for _, m := range c.Meshes {
+		if len(m.Knobs()) == 0 {
+			continue
+		}
+		d := m.Delay()
+		source, _ := c.Source(m.Prometheus) // config.Load has checked that it is there
+		d.Offset = source.QueryOffset
+		if _, err := fmt.Fprintf(stdout, "%s: %s\n", m.File, d); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(stdout, "%s: %d meshes, %d Prometheus sources, %d plugins\n", file, len(c.Meshes), len(c.Prometheus), len(c.Plugins))
 	return err
 }
