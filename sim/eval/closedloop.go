@@ -22,6 +22,11 @@ import (
 // The look-back of the signals is the mesh's interval. A decision is in force after
 // the emulator's settling time, so with a shorter settling time than the scrape
 // interval its effect is measured in the very next interval.
+//
+// That is the daemon's delay: a decision knows the outcome of the interval that has
+// just ended, and plans for its load, which is one interval old. With Announced, a
+// decision knows what Replay lets it know: the load of the interval that is to come,
+// which no daemon knows, and the outcomes of all intervals but the last Late ones.
 type ClosedLoop struct {
 	Mesh     *rules.Mesh
 	Emulator emulator.Options
@@ -38,6 +43,9 @@ type ClosedLoop struct {
 	Scrape    time.Duration                // 0: one second
 	Quantile  float64                      // of the latency signal; 0: .95
 	Phase     func(seconds float64) string // of the interval that ends then; nil: all is one phase
+
+	Announced bool
+	Late      int // intervals; with Announced only
 }
 
 // Interval is one interval of a Trace: what was in force and what was measured.
@@ -105,9 +113,13 @@ type loop struct {
 	control  margin.Control
 	live     policy.Action
 	changes  []policy.Change // made by the last decision
-	own      bool            // live is the policy's own choice under the margins
-	flagged  bool            // it is the fallback of a decision with nothing feasible
+	choice   margin.Choice   // how live came about
 	readings []Reading
+
+	// With Announced.
+	waiting  []outcome           // of the intervals that are not known yet, the oldest first
+	known    policy.State        // of the newest interval that is
+	expected []policy.Prediction // of the live action, made when it was chosen; nil: nothing to learn from
 }
 
 func (c ClosedLoop) begin() (*loop, error) {
@@ -116,6 +128,11 @@ func (c ClosedLoop) begin() (*loop, error) {
 		return nil, errors.New("it needs a mesh and a policy")
 	case c.From%c.Mesh.Interval != 0 || c.From < 0:
 		return nil, fmt.Errorf("starts at %v; want a multiple of the interval of %v", c.From, c.Mesh.Interval)
+	case c.Late < 0 || c.Late > 0 && !c.Announced:
+		return nil, fmt.Errorf("outcomes are known %d intervals late; want 0 or more, and the load announced", c.Late)
+	}
+	if c.Announced {
+		c.Params.Delay = c.Late
 	}
 	if c.Scrape == 0 {
 		c.Scrape = time.Second
@@ -148,52 +165,63 @@ func (c ClosedLoop) begin() (*loop, error) {
 // step lets one interval pass and decides what shall be in force in the next.
 func (l *loop) step(ctx context.Context) (Interval, error) {
 	l.meter.Advance(l.readings)
-	in := Interval{Seconds: l.meter.Now(), Live: l.live, Changes: l.changes, Counted: l.own}
+	in := Interval{Seconds: l.meter.Now(), Live: l.live, Changes: l.changes, Counted: l.choice.Counted}
 	if l.Phase != nil {
 		in.Phase = l.Phase(in.Seconds)
 	}
 	at := l.Start.Add(time.Duration(math.Round(in.Seconds * float64(time.Second))))
-	state := l.state(at)
+	o := policy.Observation{
+		Mesh: l.Mesh.Name, At: at, State: l.state(at), Live: l.live.Clone(), Knobs: l.knobs, Limits: l.Mesh.Limits(), Services: l.services,
+	}
 	var measured []margin.Measured
-	l.control, measured = l.control.Measure(l.Params, l.services, state, margin.Choice{Counted: l.own, Flagged: l.own && l.flagged})
+	if l.Announced {
+		measured = l.learn(o)
+		o.State, o.Services = l.announce(), l.control.Hand(l.Params, l.services, margin.Compared)
+	} else {
+		l.control, measured = l.control.Measure(l.Params, l.services, o.State, l.choice)
+		o.Services = l.control.Hand(l.Params, l.services, margin.Pending)
+	}
 	l.record(&in, measured)
 
-	o := policy.Observation{
-		Mesh: l.Mesh.Name, At: at, State: state, Live: l.live.Clone(), Knobs: l.knobs,
-		Limits: l.Mesh.Limits(), Services: l.control.Hand(l.Params, l.services, margin.Pending),
-	}
 	want, own := l.decide(ctx, o, &in)
 	checked := guard.Check(o, want)
 	in.Edits, in.Refused = checked.Edits, checked.Refused
-	return in, l.apply(checked.Action, own && checked.Refused == "" && len(checked.Edits) == 0, in.Infeasible)
+	l.choice = margin.Origin{
+		Own: own != nil, Act: true, Decision: own, Held: checked.Refused != "", Edits: len(checked.Edits), Converged: true,
+	}.Choice()
+	if l.expected = nil; l.choice.Counted {
+		l.expected = own.Expected
+	}
+	return in, l.apply(checked.Action)
 }
 
-// decide asks the policy, and the fallback where it fails. Own says that the answer
-// is the policy's, and one that it made under the margins.
-func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (want policy.Action, own bool) {
+// decide asks the policy, and the fallback where it fails. Own is the policy's decision,
+// nil where it failed.
+func (l *loop) decide(ctx context.Context, o policy.Observation, in *Interval) (want policy.Action, own *policy.Decision) {
 	d, err := l.Policy.Decide(ctx, o)
 	if err == nil {
-		l.control = l.control.Compare(l.Params, &o, d.ExpectedLive)
+		if !l.Announced {
+			l.control = l.control.Compare(l.Params, &o, d.ExpectedLive)
+		}
 		in.Infeasible, in.Reason = d.Infeasible, d.Reason
 		if d.Abstain {
-			return o.Live, false
+			return o.Live, &d
 		}
-		// Who predicts nothing knows of no margin, and runs up no debt against it.
-		return d.Action, len(d.Expected) > 0
+		return d.Action, &d
 	}
 	in.Failed, in.Reason = true, err.Error()
 	if l.Fallback != nil {
 		if d, err := l.Fallback.Decide(ctx, o); err == nil && !d.Abstain {
-			return d.Action, false
+			return d.Action, nil
 		}
 	}
-	return o.Live, false
+	return o.Live, nil
 }
 
-func (l *loop) apply(action policy.Action, own, flagged bool) error {
+func (l *loop) apply(action policy.Action) error {
 	action = policy.Quantise(action)
 	l.changes = policy.Diff(l.live, action, 1e-9)
-	l.live, l.own, l.flagged = action, own, flagged
+	l.live = action
 	if len(l.changes) == 0 {
 		return nil
 	}

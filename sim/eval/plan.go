@@ -131,6 +131,11 @@ func (o *oracle) lookUp(offered []float64, corners []model.Corner, weight float6
 		all[action] = prospect{o.goal.Value(offered, o.choices.Admitted[action], o.choices.Cost[action]), broken}
 		return 0
 	})
+	return sampledOf(all, weight)
+}
+
+// sampledOf drops what no prices could make best. It sorts the prospects.
+func sampledOf(all []prospect, weight float64) sampled {
 	slices.SortStableFunc(all, func(a, b prospect) int { return cmp.Compare(b.value, a.value) })
 	out := sampled{weight: weight}
 	for _, p := range all {

@@ -132,8 +132,8 @@ func prepareReplay(o ReplayOptions) (*replayEvaluation, error) {
 	if slices.ContainsFunc(o.Delays, func(d int) bool { return d < 0 || d > 100 }) || len(o.Budgets) == 0 || len(o.Delays) == 0 || o.Runs < 1 {
 		return nil, errors.New("replay: want budgets, delays from 0 to 100 intervals, and at least one run")
 	}
-	if e.controllers, err = controllersOf(o.Controllers); err != nil {
-		return nil, err
+	if e.controllers, err = pick(o.Controllers, Controllers(), defaultControllers); err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
 	}
 	if e.noise, err = e.layout.residuals(o.Directory); err != nil {
 		return nil, err
@@ -146,26 +146,6 @@ func prepareReplay(o ReplayOptions) (*replayEvaluation, error) {
 		}
 	}
 	return e, nil
-}
-
-func controllersOf(names []string) ([]Controller, error) {
-	all := Controllers()
-	if len(names) == 0 {
-		return all[:defaultControllers], nil
-	}
-	var out []Controller
-	for _, name := range names {
-		i := slices.IndexFunc(all, func(c Controller) bool { return c.Name == name })
-		if i < 0 {
-			var known []string
-			for _, c := range all {
-				known = append(known, c.Name)
-			}
-			return nil, fmt.Errorf("replay: no controller %q; %s", name, rules.Suggest(name, known))
-		}
-		out = append(out, all[i])
-	}
-	return out, nil
 }
 
 // split fits the model of a split and reads its truths.

@@ -1,0 +1,304 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/search"
+	"github.com/windvane/windvane/plugins/tabular"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/margin"
+	"github.com/windvane/windvane/sim/emulator"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// EmulatorOptions say what Emulator judges.
+type EmulatorOptions struct {
+	Graph       Graph
+	Rules       *rules.Mesh
+	Budgets     []float64 // of every objective
+	Delays      []Delay
+	Controllers []string // of EmulatorControllers; none: the default ones
+	Seed        uint64   // of the first run
+	Runs        int
+
+	// Progress is told how many of what are done; not by two goroutines at a time; may be nil.
+	Progress func(what string, done, of int)
+
+	phases  []emulatorPhase // nil: emulatorPhases
+	samples int             // that are learned from; 0: samplesPerService for each
+}
+
+// samplesPerService intervals at random settings and loads are learned from.
+const samplesPerService = 1500
+
+// emulatorQuantile is that of the recording rules' latency.
+const emulatorQuantile = .95
+
+// Delay says what a decision knows: see ClosedLoop. DelayDaemon is the daemon's own;
+// Delay 0 and more know the load that is to come and all outcomes but those of so many
+// intervals, as Replay counts them.
+type Delay int
+
+// DelayDaemon knows the last outcome, and a load that is one interval old.
+const DelayDaemon Delay = -1
+
+func (d Delay) String() string {
+	if d == DelayDaemon {
+		return "daemon"
+	}
+	return strconv.Itoa(int(d))
+}
+
+// MarshalText writes "daemon" or the number of intervals.
+func (d Delay) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// ParseDelay reads what String writes.
+func ParseDelay(text string) (Delay, error) {
+	if text == "daemon" {
+		return DelayDaemon, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 100 {
+		return 0, fmt.Errorf("delay %q: want daemon, or intervals from 0 to 100", text)
+	}
+	return Delay(n), nil
+}
+
+// ControllerZero plans on the model's mean, whatever is measured.
+const ControllerZero = "zero"
+
+// EmulatorControllers lists what Emulator knows, the default ones first: those of
+// Replay that keep to margins, and one that has none.
+func EmulatorControllers() []Controller {
+	zero := margin.Defaults()
+	zero.Min, zero.Max, zero.Lag, zero.Forget = 0, 0, 0, 0
+	out := []Controller{{Name: ControllerZero, About: "no margin: the model's mean is planned on, whatever is measured", params: zero}}
+	for _, c := range Controllers() {
+		if c.settings == "" && !c.planned && !c.frozen {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// defaultEmulatorControllers are so many of the first.
+const defaultEmulatorControllers = 3
+
+// Emulator judges controllers of error budgets on an emulated mesh, by the daemon's
+// cycle and arithmetic: through a normal phase, a fault, the time after it, and a
+// growth of the load beyond what was learned. Run i has seed Seed+i: its policy is
+// learned from random settings and loads of its own, its load is sinusoids or steps by
+// turns. The same options give the same report.
+func Emulator(ctx context.Context, o EmulatorOptions) (EmulatorReport, error) {
+	e, err := newEmulation(o)
+	if err != nil {
+		return EmulatorReport{}, fmt.Errorf("emulator: %w", err)
+	}
+	r, err := e.judge(ctx)
+	if err != nil {
+		return EmulatorReport{}, fmt.Errorf("emulator: %w", err)
+	}
+	return r, nil
+}
+
+// emulation is what all runs share.
+type emulation struct {
+	EmulatorOptions
+	controllers []Controller
+	mesh        emulator.Graph // of Graph, with buckets
+	wiring      wiring
+	knobs       []policy.Knob
+	axes        []policy.Axis
+	blockings   [][]float64 // by knob: every product of the blocking axes, the other knobs 0
+	services    []policy.Service
+	names       []string
+	goal        *train.Goal
+	policy      string
+}
+
+func newEmulation(o EmulatorOptions) (*emulation, error) {
+	if o.Progress == nil {
+		o.Progress = func(string, int, int) {}
+	}
+	if o.phases == nil {
+		o.phases = emulatorPhases
+	}
+	e := &emulation{EmulatorOptions: o, knobs: o.Rules.Knobs(), services: o.Rules.PolicyServices(), policy: tabular.Name}
+	if e.samples == 0 {
+		e.samples = samplesPerService * len(e.services)
+	}
+	for _, b := range o.Budgets {
+		if !(b > 0 && b < 1) {
+			return nil, fmt.Errorf("budget %v: want a share between 0 and 1", b)
+		}
+	}
+	if len(o.Budgets) == 0 || len(o.Delays) == 0 || o.Runs < 1 {
+		return nil, errors.New("want budgets, delays, and at least one run")
+	}
+	var err error
+	if e.controllers, err = pick(o.Controllers, EmulatorControllers(), defaultEmulatorControllers); err != nil {
+		return nil, err
+	}
+	for _, s := range e.services {
+		e.names = append(e.names, s.Name)
+	}
+	if e.goal, err = train.NewGoal(o.Rules, e.names); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(e.goal.Bound, func(b float64) bool { return !math.IsInf(b, 1) }) {
+		return nil, errNoBounds
+	}
+	e.mesh = o.Graph.measurable(o.Rules)
+	if e.wiring, err = wire(e.mesh, e.knobs, e.services); err != nil {
+		return nil, err
+	}
+	return e, e.span()
+}
+
+// span lists the settings that there are, as far as they can be listed.
+func (e *emulation) span() error {
+	var err error
+	if e.axes, err = policy.Axes(e.knobs); err != nil {
+		return err
+	}
+	size := 1
+	e.blockings = [][]float64{make([]float64, len(e.knobs))}
+	for _, axis := range e.axes {
+		if size *= len(axis.Values); size > mostActions {
+			e.policy, e.blockings = search.Name, nil
+			return nil
+		}
+		if e.knobs[axis.First].Kind != policy.Blocking {
+			continue
+		}
+		var next [][]float64
+		for _, before := range e.blockings {
+			for _, values := range axis.Values {
+				b := slices.Clone(before)
+				b[axis.First] = values[0]
+				next = append(next, b)
+			}
+		}
+		e.blockings = next
+	}
+	return nil
+}
+
+// pick returns controllers by their names, the first n without any.
+func pick(names []string, all []Controller, n int) ([]Controller, error) {
+	if len(names) == 0 {
+		return all[:n], nil
+	}
+	var out []Controller
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(c Controller) bool { return c.Name == name })
+		if i < 0 {
+			var known []string
+			for _, c := range all {
+				known = append(known, c.Name)
+			}
+			return nil, fmt.Errorf("no controller %q; there are %s; %s", name, strings.Join(known, ", "), rules.Suggest(name, known))
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+// each does n jobs on all cores.
+func (e *emulation) each(ctx context.Context, what string, n int, job func(i int) error) error {
+	errs := make([]error, n)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	done, free := 0, make(chan struct{}, runtime.GOMAXPROCS(0))
+	e.Progress(what, 0, n)
+	for i := range n {
+		free <- struct{}{}
+		group.Go(func() {
+			defer func() { <-free }()
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				errs[i] = job(i)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			e.Progress(what, done, n)
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// judge learns, finds the optimum and runs everything.
+func (e *emulation) judge(ctx context.Context) (EmulatorReport, error) {
+	known := make([]learnt, e.Runs)
+	err := e.each(ctx, "learning, seed", e.Runs, func(i int) error {
+		var err error
+		known[i], err = e.learn(e.Seed + uint64(i))
+		return err
+	})
+	if err != nil {
+		return EmulatorReport{}, err
+	}
+	c := e.newChances()
+	best := make([][][]float64, e.Runs) // [run][phase][budget]: value per interval
+	if c != nil {
+		if err := e.measure(ctx, c); err != nil {
+			return EmulatorReport{}, err
+		}
+		if err := e.each(ctx, "solving for the oracle, seed", e.Runs, func(i int) error {
+			var err error
+			best[i], err = e.best(c, e.Seed+uint64(i))
+			return err
+		}); err != nil {
+			return EmulatorReport{}, err
+		}
+	}
+	each := len(e.controllers) * len(e.Budgets) * len(e.Delays)
+	results := make([][]phaseMeasures, e.Runs*each)
+	err = e.each(ctx, "running", len(results), func(i int) error {
+		var err error
+		run, k := i/each, i%each
+		results[i], err = e.run(ctx, known[run], e.Seed+uint64(run), e.subject(k))
+		return err
+	})
+	if err != nil {
+		return EmulatorReport{}, err
+	}
+	return e.report(c, best, results), nil
+}
+
+// best is the oracle's value per interval, by phase and budget.
+func (e *emulation) best(c *chances, seed uint64) ([][]float64, error) {
+	s, err := e.Graph.newScenario(e.mesh, e.Rules.Interval, e.phases, seed)
+	if err != nil {
+		return nil, err
+	}
+	var out [][]float64
+	for _, p := range e.phases {
+		w := e.optimum(c, s, p.name)
+		var values []float64
+		for _, b := range e.Budgets {
+			values = append(values, w.value(e.budgets(b))/float64(p.intervals))
+		}
+		out = append(out, values)
+	}
+	return out, nil
+}
+
+// trial is what is tried in a run.
+type trial struct{ budget, delay, controller int }
+
+// subject is the i-th of all that are tried in a run.
+func (e *emulation) subject(i int) trial {
+	n := len(e.controllers)
+	return trial{budget: i / n / len(e.Delays), delay: i / n % len(e.Delays), controller: i % n}
+}

@@ -1,0 +1,182 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/emulator"
+	"github.com/windvane/windvane/sim/train"
+)
+
+// emulatorFirst intervals of a phase are those right after the change.
+const emulatorFirst = 100
+
+// phaseMeasures are the figures of one phase of a run.
+type phaseMeasures struct {
+	violated []float64 // by service: share of the intervals that could be judged; NaN where none could, here and in what follows
+	first    []float64 // the same of the first emulatorFirst intervals
+	rest     []float64 // and of those after them
+	worst    []float64 // by service: in the worst window of 100
+	carried  float64   // value of the nominal carried load, per interval
+	offered  float64   // value of all load
+	answered float64   // requests answered 200, of those offered for the first time
+	change   float64   // sum over knobs of what they were moved, per interval; a pair of weights is one knob
+	flagged  float64   // share of intervals with the fallback of a decision with nothing feasible
+	broken   float64   // mean over services of the share of flagged intervals that were violated
+}
+
+// run runs a scenario under one controller.
+func (e *emulation) run(ctx context.Context, l learnt, seed uint64, of trial) ([]phaseMeasures, error) {
+	s, err := e.Graph.newScenario(e.mesh, e.Rules.Interval, e.phases, seed)
+	if err != nil {
+		return nil, err
+	}
+	c, budget, delay := e.controllers[of.controller], e.Budgets[of.budget], e.Delays[of.delay]
+	p, err := e.configured(ctx, l, c.settings)
+	if err != nil {
+		return nil, err
+	}
+	loop := ClosedLoop{
+		Mesh:     withBudget(e.Rules, budget),
+		Emulator: emulator.Options{Graph: s.graph, Seed: seed, SettleSeconds: e.Graph.SettleSeconds},
+		Policy:   p, Params: c.params, Initial: e.initial(l, budget),
+		Start: epoch, From: s.from(), Intervals: s.intervals(), Scrape: e.Graph.Scrape, Quantile: emulatorQuantile, Phase: s.phaseAt,
+		Announced: delay != DelayDaemon, Late: max(0, int(delay)),
+	}
+	if c.step > replayStep {
+		loop.Mesh.Guard.MaxStep = c.step
+	}
+	trace, err := loop.Run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("seed %d, controller %s, budget %v, delay %v: %w", seed, c.Name, budget, delay, err)
+	}
+	for _, in := range trace.Intervals {
+		if in.Failed {
+			return nil, fmt.Errorf("seed %d, controller %s: at %v seconds: %s", seed, c.Name, in.Seconds, in.Reason)
+		}
+	}
+	return e.measures(s, trace), nil
+}
+
+// withBudget is a mesh whose every objective has the budget.
+func withBudget(m *rules.Mesh, budget float64) *rules.Mesh {
+	out := *m
+	out.Services = append(out.Services[:0:0], m.Services...)
+	for i := range out.Services {
+		s := &out.Services[i]
+		s.Objectives = append(s.Objectives[:0:0], s.Objectives...)
+		for k := range s.Objectives {
+			s.Objectives[k].Target = 1 - budget
+		}
+	}
+	return &out
+}
+
+// measures sums up a trace, by phase.
+func (e *emulation) measures(s scenario, t *Trace) []phaseMeasures {
+	var out []phaseMeasures
+	at, flagged := 0, false
+	for _, p := range s.phases {
+		y := newPhaseTally(e, s, len(e.services))
+		for range p.intervals {
+			y.add(&t.Intervals[at], flagged)
+			flagged = t.Intervals[at].Infeasible
+			at++
+		}
+		out = append(out, y.sum())
+	}
+	return out
+}
+
+// phaseTally adds up the intervals of a phase. Slices are by service.
+type phaseTally struct {
+	e        *emulation
+	scenario scenario
+	rates    []float64
+	offered  []float64
+	admitted []float64
+
+	intervals int
+	broken    [][]bool // of the intervals that could be judged
+	early     [][]bool
+	late      [][]bool
+	flags     int
+	flagBroke float64
+	requests  int
+	answered  int
+	sums      phaseMeasures
+}
+
+func newPhaseTally(e *emulation, s scenario, n int) *phaseTally {
+	return &phaseTally{
+		e: e, scenario: s, rates: make([]float64, len(s.graph.Services)), offered: make([]float64, n), admitted: make([]float64, n),
+		broken: make([][]bool, n), early: make([][]bool, n), late: make([][]bool, n),
+	}
+}
+
+// add counts an interval; flagged says that its action was a fallback.
+func (y *phaseTally) add(in *Interval, flagged bool) {
+	y.scenario.rates(in.Seconds, y.rates)
+	for i, at := range y.e.wiring.services {
+		y.offered[i] = y.rates[at]
+		y.sums.offered += y.e.services[i].Value * y.rates[at]
+	}
+	cost := train.Admitted(y.admitted, y.e.knobs, y.e.names, in.Live)
+	y.sums.carried += y.e.goal.Value(y.offered, y.admitted, cost)
+	for _, c := range in.Changes {
+		d := c.To - c.From
+		if c.Kind == policy.Weight {
+			d /= 2 // what one weight loses, the other wins
+		}
+		y.sums.change += max(d, -d)
+	}
+	for i, s := range in.Services {
+		y.requests += s.Totals.Offered - s.Totals.Retries
+		y.answered += s.Totals.Carried
+		worst, known := 0., false
+		for _, m := range s.Errors {
+			if m.Known {
+				worst, known = max(worst, m.Error), true
+			}
+		}
+		if !known {
+			continue
+		}
+		b := worst > 0
+		y.broken[i] = append(y.broken[i], b)
+		if y.intervals < emulatorFirst {
+			y.early[i] = append(y.early[i], b)
+		} else {
+			y.late[i] = append(y.late[i], b)
+		}
+		if flagged && b {
+			y.flagBroke += 1 / float64(len(in.Services))
+		}
+	}
+	if flagged {
+		y.flags++
+	}
+	y.intervals++
+}
+
+func (y *phaseTally) sum() phaseMeasures {
+	n := float64(y.intervals)
+	out := y.sums
+	out.carried, out.offered, out.change = out.carried/n, out.offered/n, out.change/n
+	out.flagged, out.broken = float64(y.flags)/n, ratio(y.flagBroke, y.flags)
+	out.answered = ratio(float64(y.answered), y.requests)
+	for i := range y.broken {
+		out.violated = append(out.violated, shareOf(y.broken[i]))
+		out.first = append(out.first, shareOf(y.early[i]))
+		out.rest = append(out.rest, shareOf(y.late[i]))
+		worst := math.NaN()
+		if len(y.broken[i]) > 0 {
+			worst = worstWindow(y.broken[i])
+		}
+		out.worst = append(out.worst, worst)
+	}
+	return out
+}
