@@ -73,8 +73,9 @@ func heldOut(t *testing.T, b *bench.Report, d *dataset.Dataset, knobs []policy.K
 		}
 		if dir := os.Getenv("BENCH_SPLITS"); dir != "" {
 			var folds bytes.Buffer
-			for _, fold := range model.ConfigurationFolds(d, seed) {
-				_, _ = fmt.Fprintln(&folds, fold)
+			configurations, _ := model.DrawHoldOuts(d, seed)
+			for row := range d.Rows() {
+				_, _ = fmt.Fprintln(&folds, configurations.Of(row))
 			}
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("seed%d-folds.txt", seed)), folds.Bytes(), 0o600); err != nil {
 				t.Fatal(err)

@@ -75,14 +75,14 @@ type job struct {
 
 // folds returns the fits without each fold of what is held out in turn; none where a
 // fold leaves too few rows.
-func (t *target) folds(rows []int, o holdOut, p TreeParams) []job {
-	out, predicted := make([]job, o.count), make([]float64, len(t.values))
+func (t *target) folds(rows []int, o HoldOut, p TreeParams) []job {
+	out, predicted := make([]job, o.Count), make([]float64, len(t.values))
 	for fold := range out {
 		out[fold] = job{service: t.service + ": cross-validation", target: t.values, predicted: predicted}
 	}
 	for _, i := range t.rows {
 		for fold := range out {
-			if o.fold[rows[i]] == fold {
+			if o.Of(rows[i]) == fold {
 				out[fold].test = append(out[fold].test, i)
 			} else {
 				out[fold].rows = append(out[fold].rows, i)

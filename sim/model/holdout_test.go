@@ -27,9 +27,10 @@ func TestLoadRegionsAreClusters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	region, n := LoadRegions(d)
+	regions := NewLoadRegions(d)
+	n := len(regions.Centres)
 	of := map[int]int{}
-	for row, r := range region {
+	for row, r := range regions.Rows(d) {
 		if cluster[row] < 0 {
 			continue
 		}
@@ -38,8 +39,8 @@ func TestLoadRegionsAreClusters(t *testing.T) {
 		}
 		of[r] = cluster[row]
 	}
-	if len(of) != n || n != loadRegions {
-		t.Errorf("%d regions, %d with rows; want %d", n, len(of), loadRegions)
+	if len(of) != n || n != mostRegions {
+		t.Errorf("%d regions, %d with rows; want %d", n, len(of), mostRegions)
 	}
 }
 
@@ -57,21 +58,20 @@ func TestOneLoadIsNotHeldOut(t *testing.T) {
 	}
 }
 
-// Every row is in one fold, and a group in one fold only.
-func TestFoldsKeepGroupsTogether(t *testing.T) {
-	group := []int{0, 1, 2, 0, 3, 4, 5, 6, 6, 1}
-	for groups, want := range map[int]int{7: folds, 3: 3} {
-		of := map[int]int{}
-		out := drawFolds(group[:min(len(group), groups)], groups, 3)
-		if out.count != want {
-			t.Errorf("%d groups: %d folds, want %d", groups, out.count, want)
+// Every group is in one fold, and all folds have about as many.
+func TestFoldsAreEven(t *testing.T) {
+	for groups, want := range map[int]int{7: folds, 3: 3, 1: 1} {
+		h, sizes := drawFolds(nil, groups, 3), map[int]int{}
+		for _, f := range h.Fold {
+			sizes[f]++
 		}
-		for row, f := range out.fold {
-			g := group[row]
-			if was, ok := of[g]; ok && was != f || f < 0 || f >= out.count {
-				t.Errorf("group %d is in folds %d and %d of %d", g, was, f, out.count)
+		if h.Count != want || len(sizes) != want {
+			t.Errorf("%d groups: %d folds, groups in %d of them; want %d", groups, h.Count, len(sizes), want)
+		}
+		for f, n := range sizes {
+			if f < 0 || f >= h.Count || n > (groups+want-1)/want {
+				t.Errorf("%d groups: fold %d has %d", groups, f, n)
 			}
-			of[g] = f
 		}
 	}
 }

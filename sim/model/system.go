@@ -41,7 +41,8 @@ type Span struct {
 // if the dataset lacks a knob or a service, if a knob never moved, or if a service
 // was measured too seldom.
 func FitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, seed uint64) (*System, error) {
-	return fitSystem(d, knobs, p, drawHoldOuts(d, seed))
+	configurations, loads := DrawHoldOuts(d, seed)
+	return fitSystem(d, knobs, p, []HoldOut{configurations, loads})
 }
 
 // FitMean is FitSystem without the cross-validation, and without its Fit. It is for
@@ -50,7 +51,7 @@ func FitMean(d *dataset.Dataset, knobs []policy.Knob, p TreeParams) (*System, er
 	return fitSystem(d, knobs, p, nil)
 }
 
-func fitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, outs []holdOut) (*System, error) {
+func fitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, outs []HoldOut) (*System, error) {
 	if err := identifiable(d, knobs); err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func fitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, outs []hol
 }
 
 // fit fits every service, and again without what is held out.
-func (m *System) fit(d *dataset.Dataset, p TreeParams, outs []holdOut) error {
+func (m *System) fit(d *dataset.Dataset, p TreeParams, outs []HoldOut) error {
 	rows := knownLoads(d)
 	design, err := m.features.design(d, rows)
 	if err != nil {
