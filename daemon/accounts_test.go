@@ -104,3 +104,23 @@ func TestADamagedAccountStartsAnew(t *testing.T) {
 		t.Errorf("after two intervals: %+v", o)
 	}
 }
+
+func TestASharedBudgetIsReported(t *testing.T) {
+	r := newRig(t, "observe", thresholdActive)
+	shop := strings.ReplaceAll(r.read("rules.d/shop.toml"), "target = 0.95", `budget = "both"`)
+	r.write("rules.d/shop.toml", shop+"\n[[budget]]\nname = \"both\"\ntarget = 0.9\n")
+	r.start()
+	r.run(10)
+	for _, service := range []string{"compute", "information"} {
+		if o := r.objective(service); o.Budget != .05 || o.Shared != "both" || o.Left == nil {
+			t.Errorf("%s: %+v, want half of the shared budget", service, o)
+		}
+	}
+	budgets := r.daemon.Status().Meshes[0].Budgets
+	if len(budgets) != 1 || budgets[0].Name != "both" || budgets[0].Budget != .1 || budgets[0].Left == nil || *budgets[0].Left >= 0 {
+		t.Errorf("budgets: %+v, want one that is overspent", budgets)
+	}
+	if want := `windvane_slo_shared_budget_remaining_ratio{budget="both",mesh="shop"} -`; !strings.Contains(r.metrics(), want) {
+		t.Errorf("no metric %s", want)
+	}
+}
