@@ -10,6 +10,7 @@ import (
 	"github.com/windvane/windvane/plugins/rollout"
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/plugins/threshold"
+	"github.com/windvane/windvane/sim/dataset"
 	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/train"
 )
@@ -19,7 +20,8 @@ type arena struct {
 	*evaluation
 	on        string
 	truth     *truth
-	trained   *train.Tabular             // on what the policies may have seen
+	known     *dataset.Dataset           // what the policies may have seen; nil: all data
+	trained   *train.Tabular             // on that
 	artefacts map[string]*train.Artefact // trained elsewhere
 	networks  networks
 	unseen    series // that it was judged on

@@ -160,21 +160,21 @@ func (e *evaluation) seed(ctx context.Context, seed uint64) (judged, error) {
 	if err := arena.judge(ctx, seed, out.rows); err != nil {
 		return judged{}, err
 	}
-	if e.SampleRows > 0 {
-		few, err := e.sampled(seed)
-		if err != nil {
-			return judged{}, fmt.Errorf("a sample of %d rows, seed %d: %w", e.SampleRows, seed, err)
-		}
-		if err := few.judge(ctx, seed, out.rows); err != nil {
-			return judged{}, err
-		}
-	}
 	half, err := e.heldOut(seed)
 	if err != nil {
 		return judged{}, fmt.Errorf("held-out half, seed %d: %w", seed, err)
 	}
 	if err := half.judge(ctx, seed, out.rows); err != nil {
 		return judged{}, err
+	}
+	if e.SampleRows > 0 {
+		few, err := half.sampled(seed)
+		if err != nil {
+			return judged{}, fmt.Errorf("a sample of %d rows, seed %d: %w", e.SampleRows, seed, err)
+		}
+		if err := few.judge(ctx, seed, out.rows); err != nil {
+			return judged{}, err
+		}
 	}
 	if out.swept, err = half.sweep(ctx, seed); err != nil {
 		return judged{}, err
@@ -209,7 +209,7 @@ func (e *evaluation) heldOut(seed uint64) (*arena, error) {
 	// What is carried as measured is a question about the mesh, not about the policy:
 	// the model of all data answers it best.
 	t, err := newTruth(e.goal, mean, table, e.full.Model, e.flow)
-	return &arena{evaluation: e, on: OnHeldOut, truth: t, trained: trained}, err
+	return &arena{evaluation: e, on: OnHeldOut, truth: t, known: learn, trained: trained}, err
 }
 
 // Streams of random numbers of one seed, so that none depends on what others draw.
@@ -304,7 +304,7 @@ func sortedSubjects(runs map[subject][]tally) []subject {
 	for s := range runs {
 		out = append(out, s)
 	}
-	places := []string{OnModel, OnSample, OnHeldOut}
+	places := []string{OnModel, OnHeldOut, OnSample}
 	slices.SortFunc(out, func(a, b subject) int {
 		return cmp.Or(
 			-cmp.Compare(a.objective, b.objective), // reward, budget

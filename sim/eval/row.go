@@ -6,8 +6,8 @@ const (
 	LoadUnseen = "unseen" // sinusoids between the least and the greatest of them
 
 	OnModel   = "model"    // the truth is the model of all data
-	OnSample  = "sample"   // the truth is the model of all data, of which the policy's model has seen Options.SampleRows rows
 	OnHeldOut = "held_out" // the truth is a model of the configurations that the policy's model did not see
+	OnSample  = "sample"   // the same truth, where the policy's model has seen Options.SampleRows rows of the others only
 )
 
 // Row says how one policy did under one objective and load, over all seeds.

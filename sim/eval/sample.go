@@ -7,14 +7,15 @@ import (
 	"github.com/windvane/windvane/sim/train"
 )
 
-// sampled is the truth of all data, for policies that have learned from SampleRows rows of
-// them, drawn at random: what a short exploration at random settings and loads is worth.
-func (e *evaluation) sampled(seed uint64) (*arena, error) {
-	drawn := make([]bool, e.Dataset.Rows())
+// sampled is the truth of a held-out half, for policies that have learned from
+// SampleRows rows of the other half, drawn at random: what a short exploration at random
+// settings and loads is worth beside all of that half's rows.
+func (r *arena) sampled(seed uint64) (*arena, error) {
+	drawn := make([]bool, r.known.Rows())
 	for i, row := range rand.New(rand.NewPCG(seed, streamSample)).Perm(len(drawn)) {
-		drawn[row] = i < e.SampleRows
+		drawn[row] = i < r.SampleRows
 	}
-	learn := e.Dataset.Select(func(row int) bool { return drawn[row] })
-	trained, err := train.EnumerateTabularAt(e.Rules, learn, train.LoadGrid(learn), model.TreeParamsFor(learn.Rows()), "", seed)
-	return &arena{evaluation: e, on: OnSample, truth: e.truth, trained: trained}, err
+	learn := r.known.Select(func(row int) bool { return drawn[row] })
+	trained, err := train.EnumerateTabularAt(r.Rules, learn, train.LoadGrid(learn), model.TreeParamsFor(learn.Rows()), "", seed)
+	return &arena{evaluation: r.evaluation, on: OnSample, truth: r.truth, trained: trained}, err
 }
