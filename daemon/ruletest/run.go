@@ -43,11 +43,9 @@ func Run(ctx context.Context, path string) ([]Result, error) {
 	return out, nil
 }
 
-type signalKey struct{ service, name string }
-
 // moment is what is known after one cycle.
 type moment struct {
-	seen     map[signalKey]time.Time // of the newest valid sample
+	seen     observe.Newest
 	state    policy.State
 	problems []observe.Problem
 	measured []margin.Measured
@@ -65,7 +63,7 @@ func (f *file) run(ctx context.Context, t test) (Result, error) {
 		return Result{}, err
 	}
 	params, services, ledger := margin.Defaults(), f.mesh.PolicyServices(), f.mesh.Ledger()
-	m := moment{seen: map[signalKey]time.Time{}, control: margin.Control(nil).Adopt(params, services, func(string, string) margin.Calibration { return t.first })}
+	m := moment{control: margin.Control(nil).Adopt(params, services, func(string, string) margin.Calibration { return t.first })}
 	out := Result{File: f.name, Name: t.name, Failures: []string{}}
 	for at, next := time.Duration(0), 0; next < len(t.expect); at += f.mesh.Interval {
 		now := start.Add(at)
@@ -100,21 +98,15 @@ func (f *file) run(ctx context.Context, t test) (Result, error) {
 	return out, nil
 }
 
-// renew marks signals without a newer sample than before as stale, as the daemon's loop does.
+// renew marks signals without a newer sample than before as stale, and says so.
 func (m *moment) renew() {
-	for i, s := range m.state {
-		if s.Status != policy.Valid {
-			continue
+	before := slices.Clone(m.state)
+	for i, s := range m.seen.Renew(m.state) {
+		if s.Status != before[i].Status {
+			m.problems = append(m.problems, observe.Problem{
+				Query: s.Name, Service: s.Service, Kind: observe.KindStale, Err: fmt.Errorf("no sample since that of %s", model.Duration(s.At.Sub(start))),
+			})
 		}
-		key := signalKey{s.Service, s.Name}
-		if s.At.After(m.seen[key]) {
-			m.seen[key] = s.At
-			continue
-		}
-		m.state[i].Status, m.state[i].Value = policy.Stale, 0
-		m.problems = append(m.problems, observe.Problem{
-			Query: s.Name, Service: s.Service, Kind: observe.KindStale, Err: fmt.Errorf("no sample since that of %s", model.Duration(s.At.Sub(start))),
-		})
 	}
 }
 

@@ -1,0 +1,33 @@
+package observe
+
+import (
+	"time"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Newest remembers when the newest valid sample of each signal was taken. The zero value
+// remembers nothing.
+type Newest struct{ times map[signalKey]time.Time }
+
+type signalKey struct{ service, name string }
+
+// Renew marks signals of a state that have no newer sample than in any state before as
+// stale: a cycle without new samples is not an interval. The state is changed and returned.
+func (n *Newest) Renew(state policy.State) policy.State {
+	if n.times == nil {
+		n.times = map[signalKey]time.Time{}
+	}
+	for i, s := range state {
+		if s.Status != policy.Valid {
+			continue
+		}
+		key := signalKey{s.Service, s.Name}
+		if !s.At.After(n.times[key]) {
+			state[i].Status, state[i].Value = policy.Stale, 0
+			continue
+		}
+		n.times[key] = s.At
+	}
+	return state
+}
