@@ -62,6 +62,7 @@ var forbidden = []struct{ from, to, why string }{
 	{"sim", module + "demo", "the demo shows what there is"},
 	{"daemon", module + "demo", "the demo shows what there is"},
 	{"daemon", module + "sim/emulator", "production runs no emulator"},
+	{"sim/eval/page", module, "a page knows nothing of what it shows"},
 	{"sim/nn", module, "a network knows nothing of what it is for"},
 	{"plugins/learned", module + "sim/train", "training stays out of what is served"},
 	{"plugins/learned", module + "daemon", "policies know the contract and the rules' arithmetic"},

@@ -14,6 +14,7 @@ import (
 	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/eval/report"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -29,9 +30,10 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	rows := c.Flag("rows", "Judge, beside the rest, policies that have learned from so many rows of the dataset, drawn at random.").Int()
 	sequentially := c.Flag("sequential", "Judge, on the reward alone, where an action is in force an interval later and a knob moves one level at a time: value iteration, PPO, rollout, the myopic tabular policy, and the best static setting.").Bool()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
+	asHTML := c.Flag("html", "Write a page with plots to a file, too: for people, without script, complete in itself.").PlaceHolder("FILE").String()
 	commands["evaluate"] = func() error {
 		if *replay.directory != "" {
-			return replay.run(*rulesFile, *data, *seed, *asJSON, stdout, stderr)
+			return replay.run(*rulesFile, *data, *seed, *asJSON, *asHTML, stdout, stderr)
 		}
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
@@ -43,24 +45,30 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 		if *sequentially {
 			return sequential(*rulesFile, *data, o, *asJSON, stdout, stderr)
 		}
-		return evaluate(*rulesFile, *data, *policies, o, *asJSON, stdout, stderr)
+		return evaluate(*rulesFile, *data, *policies, o, *asJSON, *asHTML, stdout, stderr)
 	}
 }
 
-func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON bool, stdout, stderr io.Writer) error {
+func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
 	var err error
 	if o.Policies, o.Artefacts, err = subjects(policies); err != nil {
 		return usageError{err}
 	}
-	if o.Rules, o.Dataset, _, err = loadData("evaluate", rulesFile, data); err != nil {
+	var digest string
+	if o.Rules, o.Dataset, digest, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err
 	}
+	html, err := openHTML(asHTML)
+	if err != nil {
+		return err
+	}
+	defer html.discard()
 	ctx, cancel := interruptible()
 	defer cancel()
 	p := progress.New("evaluate", stderr)
 	defer p.Stop()
 	o.Progress = p.Count
-	report, err := unlessStopped(ctx, func() (eval.Report, error) { return eval.Evaluate(ctx, o) })
+	result, err := unlessStopped(ctx, func() (eval.Report, error) { return eval.Evaluate(ctx, o) })
 	if ctx.Err() != nil {
 		return fmt.Errorf("evaluate: %w", errStopped)
 	}
@@ -69,10 +77,13 @@ func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON 
 		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
 	}
 	p.Stop()
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(report)
+	if err := html.write(report.Evaluation(result, about(os.Args[1:], o.Rules.Name, rulesFile, data, digest, o.Dataset.Rows()))); err != nil {
+		return err
 	}
-	return report.WriteText(stdout)
+	if asJSON {
+		return json.NewEncoder(stdout).Encode(result)
+	}
+	return result.WriteText(stdout)
 }
 
 // subjects tells names from directories. An artefact is judged as it is, and what it

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/eval/report"
 )
 
 // replayFlags are those of `evaluate --replay`.
@@ -34,7 +36,7 @@ func addReplay(c *kingpin.CmdClause) replayFlags {
 	}
 }
 
-func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, stdout, stderr io.Writer) error {
+func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
 	o := eval.ReplayOptions{Directory: *f.directory, Controllers: *f.controllers, Seed: seed, Runs: *f.runs}
 	if *f.runs < 1 || *f.runs > 1000 {
 		return usageError{fmt.Errorf("evaluate: --runs %d: want 1 to 1000", *f.runs)}
@@ -54,15 +56,21 @@ func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, stdou
 		o.Delays = append(o.Delays, v)
 	}
 	var err error
-	if o.Rules, o.Dataset, _, err = loadData("evaluate", rulesFile, data); err != nil {
+	var digest string
+	if o.Rules, o.Dataset, digest, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err
 	}
+	html, err := openHTML(asHTML)
+	if err != nil {
+		return err
+	}
+	defer html.discard()
 	ctx, cancel := interruptible()
 	defer cancel()
 	p := progress.New("evaluate", stderr)
 	defer p.Stop()
 	o.Progress = p.Count
-	report, err := unlessStopped(ctx, func() (eval.ReplayReport, error) { return eval.Replay(ctx, o) })
+	result, err := unlessStopped(ctx, func() (eval.ReplayReport, error) { return eval.Replay(ctx, o) })
 	if ctx.Err() != nil {
 		return fmt.Errorf("evaluate: %w", errStopped)
 	}
@@ -71,8 +79,11 @@ func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, stdou
 		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
 	}
 	p.Stop()
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(report)
+	if err := html.write(report.Replay(result, seed, about(os.Args[1:], o.Rules.Name, rulesFile, data, digest, o.Dataset.Rows()))); err != nil {
+		return err
 	}
-	return report.WriteText(stdout)
+	if asJSON {
+		return json.NewEncoder(stdout).Encode(result)
+	}
+	return result.WriteText(stdout)
 }
