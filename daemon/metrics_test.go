@@ -49,13 +49,21 @@ func TestInfeasibleIntervalsAreCountedApart(t *testing.T) {
 	}
 }
 
-func TestStatusTellsOfInfeasibleIntervals(t *testing.T) {
+func TestStatusTellsOfInfeasibleIntervalsAndOfRisks(t *testing.T) {
 	e := margin.Entry{Service: "a", Signal: "latency", State: margin.State{Intervals: 200, Spent: 20, Flagged: 8, FlaggedSpent: 6}}
 	a := policy.Service{Name: "a", Objectives: []policy.Objective{{Signal: "latency"}}}
 	r := &loop.Report{Control: margin.Control{e}}
 	o := service(a, r).Objectives[0]
 	if o.Intervals != 200 || o.Infeasible != 8 || o.Unmet == nil || *o.Unmet != .75 || *o.Violated != .1 {
 		t.Errorf("%+v", o)
+	}
+	if o.RiskBias != nil {
+		t.Errorf("nothing was expected, but the bias is %v", *o.RiskBias)
+	}
+	a.Objectives[0].Calibrated = true
+	r.Control[0].Forecasts, r.Control[0].Bias = 50, -.01
+	if o = service(a, r).Objectives[0]; o.RiskBias == nil || *o.RiskBias != -.01 || !o.Calibrated {
+		t.Errorf("calibrated: %+v", o)
 	}
 	r.Control[0].State = margin.State{Intervals: 200}
 	if o = service(a, r).Objectives[0]; o.Infeasible != 0 || o.Unmet != nil {

@@ -96,6 +96,9 @@ func service(s policy.Service, r *loop.Report) api.Service {
 		if e.Intervals > 0 {
 			obj.Violated = known(e.Spent/float64(e.Intervals), true)
 		}
+		if e.Forecasts > 0 {
+			obj.RiskBias, obj.Calibrated = known(e.Bias, true), o.Calibrated
+		}
 		if e.Flagged > 0 {
 			obj.Infeasible, obj.Unmet = e.Flagged, known(e.FlaggedSpent/float64(e.Flagged), true)
 		}

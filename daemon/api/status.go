@@ -73,6 +73,9 @@ type Objective struct {
 	Margin     float64  `json:"margin"`
 	Debt       float64  `json:"debt"` // bad intervals beyond the budget, offset by the calibrated margin
 
+	RiskBias   *float64 `json:"risk_bias"`  // mean of errors less the risks that were expected of them; null: none was
+	Calibrated bool     `json:"calibrated"` // the risks may be priced
+
 	WindowSeconds float64            `json:"window_seconds"`
 	Left          *float64           `json:"left_ratio"`        // share of the budget left over the window; below 0: overspent; null: not measured
 	Burn          map[string]float64 `json:"burn_rates"`        // in budgets, by window as in "1h"; without the windows in which nothing was measured

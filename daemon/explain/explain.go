@@ -141,8 +141,12 @@ func (e *Explanation) expectation(p func(string, ...any), service string, o poli
 		if !x.Supported {
 			support = "; outside the data behind the model, nothing is promised"
 		}
-		p("  %s of %s: %.4g ms expected, %.4g ms with the margin of %+.1f %%, bound %.4g ms%s",
-			x.Signal, service, 1000*x.Value, 1000*x.Value*(1+o.Margin), 100*o.Margin, 1000*o.Bound, support)
+		risk := ""
+		if x.Risk > 0 {
+			risk = fmt.Sprintf("; a chance of %.2g %% to break it", 100*x.Risk)
+		}
+		p("  %s of %s: %.4g ms expected, %.4g ms with the margin of %+.1f %%, bound %.4g ms%s%s",
+			x.Signal, service, 1000*x.Value, 1000*x.Value*(1+o.Margin), 100*o.Margin, 1000*o.Bound, risk, support)
 	}
 }
 

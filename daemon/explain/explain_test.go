@@ -29,7 +29,7 @@ func intent(cycle uint64) journal.Intent {
 			{Signal: "latency", Kind: policy.LatencyObjective, Bound: .1, Budget: .05, Margin: .1},
 		}}},
 		Decision: &policy.Decision{
-			Reason: "carries 16 of 20", Expected: []policy.Prediction{{Service: "a", Signal: "latency", Value: .08, Supported: true}},
+			Reason: "carries 16 of 20", Expected: []policy.Prediction{{Service: "a", Signal: "latency", Value: .08, Supported: true, Risk: .031}},
 			Alternatives: []policy.Alternative{{Score: 18, Reason: "predicted above the bound"}},
 		},
 		Guarded: policy.Action{{KnobID: block, Value: .2}},

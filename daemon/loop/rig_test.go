@@ -152,7 +152,7 @@ func (f *fake) Decide(_ context.Context, o policy.Observation) (policy.Decision,
 		d.Action = f.want.Clone()
 	}
 	if f.expected {
-		d.Expected = []policy.Prediction{{Service: "a", Signal: "latency", Value: .09, Supported: true}}
+		d.Expected = []policy.Prediction{{Service: "a", Signal: "latency", Value: .09, Supported: true, Risk: .25}}
 		d.ExpectedLive = d.Expected
 	}
 	return d, nil

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -40,6 +41,21 @@ func TestResultsFollowWhatIsInForce(t *testing.T) {
 		if r.Control[0].Counted != c.counted {
 			t.Errorf("%s: %d intervals counted, want %d", c.name, r.Control[0].Counted, c.counted)
 		}
+	}
+}
+
+// The risks that a decision expects are held against what comes of it, where the policy
+// had its way.
+func TestExpectedRisksAreJudged(t *testing.T) {
+	f := newFake()
+	l := newLoop(t, f, "act", nil)
+	r := cycles(l, 1, 6)
+	if e := r.Control[0]; e.Forecasts != 5 || math.Abs(e.Bias+.25) > 1e-12 {
+		t.Errorf("five good intervals with a risk of 0.25: %d forecasts with a bias of %v", e.Forecasts, e.Bias)
+	}
+	f = newFake()
+	if e := cycles(newLoop(t, f, "observe", nil), 1, 6).Control[0]; e.Forecasts != 0 {
+		t.Errorf("%d forecasts of actions that were never taken", e.Forecasts)
 	}
 }
 

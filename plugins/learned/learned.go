@@ -49,7 +49,7 @@ func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 	if err := s.Check(Name); err != nil {
 		return err
 	}
-	if s.Objectives == planning.PayPrices {
+	if s.Objectives != planning.KeepMargins {
 		return fmt.Errorf("learned: settings: objectives = %q: a network is trained to keep margins and has never seen a price; leave the setting out, or use tabular or rollout",
 			s.Objectives)
 	}

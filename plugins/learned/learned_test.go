@@ -225,6 +225,7 @@ func TestConfigureRefusesWhatDoesNotFit(t *testing.T) {
 		"a table":         {policy.Config{Artefact: table}, "train it again"},
 		"settings":        {policy.Config{Artefact: same, Settings: []byte(`{"x":1}`)}, "settings"},
 		"prices":          {policy.Config{Artefact: same, Settings: []byte(`{"objectives":"price"}`)}, "trained to keep margins"},
+		"some prices":     {policy.Config{Artefact: same, Settings: []byte(`{"objectives":"auto"}`)}, "trained to keep margins"},
 		"much hysteresis": {policy.Config{Artefact: same, Settings: []byte(`{"hysteresis":2}`)}, "hysteresis = 2"},
 		"other inputs":    {policy.Config{Artefact: encode(func(a *Artefact) { a.Net = nn.New(3, 24) })}, "3 inputs"},
 		"other outputs":   {policy.Config{Artefact: encode(func(a *Artefact) { a.Net = nn.New(4, 23) })}, "23 outputs"},

@@ -7,7 +7,7 @@ import (
 
 // Met says how the objectives were met, for a reason.
 func (c *Case) Met() string {
-	if c.Judge.Price {
+	if c.Judge.Prices() {
 		return "after the price of violations"
 	}
 	return "with every objective met under its margin"
@@ -31,14 +31,18 @@ func (c *Case) Decision(a policy.Action, chosen int, reason string) policy.Decis
 	}
 	n := len(c.Offered)
 	both := make([]policy.Prediction, 0, 2*n)
-	both = c.predictions(both, c.Predict(chosen), c.speaks(chosen, a))
-	both = c.predictions(both, c.Live, c.speaks(c.Nearest, c.O.Live))
+	both = c.predictions(both, c.Predict(chosen), chosen, a)
+	both = c.predictions(both, c.Live, c.Nearest, c.O.Live)
 	return policy.Decision{Action: a, Reason: reason, Expected: both[:n:n], ExpectedLive: both[n:]}
 }
 
-func (c *Case) predictions(to []policy.Prediction, latency []float64, supported bool) []policy.Prediction {
+// predictions appends those for an action of the grid, which stands for the given one.
+func (c *Case) predictions(to []policy.Prediction, latency []float64, chosen int, a policy.Action) []policy.Prediction {
+	supported := c.speaks(chosen, a)
 	for s, v := range latency {
-		to = append(to, policy.Prediction{Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: supported})
+		to = append(to, policy.Prediction{
+			Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: supported, Risk: c.Judge.Risk(s, v, c.Grid[chosen]),
+		})
 	}
 	return to
 }

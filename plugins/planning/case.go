@@ -74,11 +74,9 @@ func NewCase(name string, t *model.Table, settings Settings) (*Case, error) {
 			}
 		}
 	}
-	c.Judge = margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Price: settings.Objectives == PayPrices}
-	if c.Judge.Price {
-		for _, r := range t.Residuals {
-			c.Judge.Tails = append(c.Judge.Tails, margin.NewTail(r))
-		}
+	c.Judge = margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Pricing: pricings[settings.Objectives]}
+	for _, r := range t.Residuals {
+		c.Judge.Tails = append(c.Judge.Tails, margin.NewTail(r))
 	}
 	return c, nil
 }

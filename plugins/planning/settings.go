@@ -4,13 +4,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"github.com/windvane/windvane/rules/margin"
 )
 
 // The values of the setting `objectives`.
 const (
 	KeepMargins = "margin" // an objective predicted above its bound under its margin is out of the question
 	PayPrices   = "price"  // the chance to break it costs its price
+	Auto        = "auto"   // its price while its risks are calibrated, else its margin
 )
+
+var pricings = map[string]margin.Pricing{
+	KeepMargins: margin.PriceNone, PayPrices: margin.PriceAll, Auto: margin.PriceCalibrated,
+}
 
 // Hysteresis is the default of the setting of that name.
 const Hysteresis = .01
@@ -35,15 +42,15 @@ func Parse(name string, src []byte, to any, others string) error {
 	dec := json.NewDecoder(bytes.NewReader(src))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(to); err != nil {
-		return fmt.Errorf("%s: settings: %w; there are objectives = %q or %q, and hysteresis = a share%s", name, err, KeepMargins, PayPrices, others)
+		return fmt.Errorf("%s: settings: %w; there are objectives = %q, %q or %q, and hysteresis = a share%s", name, err, KeepMargins, PayPrices, Auto, others)
 	}
 	return nil
 }
 
 // Check reports the first value that is out of its range.
 func (s Settings) Check(name string) error {
-	if s.Objectives != KeepMargins && s.Objectives != PayPrices {
-		return fmt.Errorf("%s: settings: objectives = %q: want %q or %q", name, s.Objectives, KeepMargins, PayPrices)
+	if _, ok := pricings[s.Objectives]; !ok {
+		return fmt.Errorf("%s: settings: objectives = %q: want %q, %q or %q", name, s.Objectives, KeepMargins, PayPrices, Auto)
 	}
 	if !(s.Hysteresis >= 0 && s.Hysteresis <= 1) {
 		return fmt.Errorf("%s: settings: hysteresis = %v: want 0 to 1, such as %v", name, s.Hysteresis, Hysteresis)

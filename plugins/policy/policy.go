@@ -37,6 +37,10 @@ type Objective struct {
 	// Decide stays pure and is asked once. Nothing is expected where the signal is not
 	// valid, or the live action has no support.
 	Lag float64 `json:"lag"`
+
+	// Calibrated says that the objective was broken about as often as the decisions'
+	// predictions said (Prediction.Risk), so that a policy may price the risk.
+	Calibrated bool `json:"calibrated,omitempty"`
 }
 
 // Service is one service of the mesh.
@@ -70,6 +74,10 @@ type Prediction struct {
 	Signal    string  `json:"signal"`
 	Value     float64 `json:"value"`     // in the signal's unit
 	Supported bool    `json:"supported"` // false: outside the data behind the model; nothing is promised
+
+	// Risk is the chance, 0 to 1, that the signal will be above the objective's bound, by
+	// all that the policy was told except the margin; 0: it does not say.
+	Risk float64 `json:"risk,omitempty"`
 }
 
 // Alternative is an action that was considered and not chosen.

@@ -1,7 +1,8 @@
 // Package tabular is the exact policy: it enumerates the grid of the knobs on a table
 // of predictions, and takes the action that is worth most among those that meet every
 // objective under its margin, or, where it is asked to, after a price for each
-// objective's chance to be broken.
+// objective's chance to be broken: always, or while the host finds that such chances come
+// true.
 //
 // What it knows of the mesh is the artefact; what it knows of its own errors is in
 // the observation, kept by the host. What may not live here: fitting (sim/train),

@@ -224,13 +224,13 @@ func TestSupportIsTheDatas(t *testing.T) {
 }
 
 // brute is the best score of the admissible actions by a judge of its own.
-func brute(tb *model.Table, o policy.Observation, price bool) float64 {
+func brute(tb *model.Table, o policy.Observation, pricing margin.Pricing) float64 {
 	grid, err := policy.Grid(o.Knobs)
 	if err != nil {
 		panic(err)
 	}
 	offered := []float64{o.State.Role("a", policy.RoleOffered).Value, o.State.Role("b", policy.RoleOffered).Value}
-	j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Price: price}
+	j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Pricing: pricing}
 	for _, r := range tb.Residuals {
 		j.Tails = append(j.Tails, margin.NewTail(r))
 	}
@@ -258,18 +258,20 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, price := range []bool{false, true} {
+	for settings, pricing := range map[string]margin.Pricing{
+		`{}`: margin.PriceNone, `{"objectives": "price"}`: margin.PriceAll, `{"objectives": "auto"}`: margin.PriceCalibrated,
+	} {
 		p := New()
-		settings := map[bool]string{false: `{}`, true: `{"objectives": "price"}`}[price]
 		if err := p.Configure(context.Background(), policy.Config{Artefact: artefact, Settings: []byte(settings)}); err != nil {
 			t.Fatal(err)
 		}
-		for n := range 60 {
+		for n := range 40 {
 			o := observation(6+14*rng.Float64(), 6+14*rng.Float64(), .06, .2*rng.Float64())
 			o.Limits = policy.Limits{MaxStep: .4, TotalBlocking: 1 - .5*float64(n%2)}
 			for s := range o.Services {
 				obj := &o.Services[s].Objectives[0]
 				obj.Price, obj.Lag, obj.Residual = 40*rng.Float64(), .3*float64(n%3), .1*rng.NormFloat64()
+				obj.Calibrated = rng.IntN(2) == 0
 				obj.Correction = make([]float64, policy.NewTerms(o.Knobs, o.Services).Len())
 				for i := range obj.Correction {
 					obj.Correction[i] = .01 * rng.NormFloat64()
@@ -280,7 +282,7 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 					s.Value *= 1.04
 				}
 			}
-			d, want := decide(t, p, o), brute(tb, o, price)
+			d, want := decide(t, p, o), brute(tb, o, pricing)
 			if d.Infeasible != math.IsInf(want, -1) {
 				t.Fatalf("infeasible %v, but the best score is %v", d.Infeasible, want)
 			}
@@ -288,14 +290,19 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 				continue
 			}
 			load := []float64{o.State.Role("a", policy.RoleOffered).Value, o.State.Role("b", policy.RoleOffered).Value}
-			j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Price: price}
+			j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Pricing: pricing}
 			for _, r := range tb.Residuals {
 				j.Tails = append(j.Tails, margin.NewTail(r))
 			}
 			j.Begin(&o, tb.Signals, load, latency(o.Live, load))
 			cost, _ := j.Weigh(latency(d.Action, load), d.Action)
 			if got := carried(d.Action, load[0], load[1]) - cost; got < want-planning.Hysteresis*(load[0]+load[1])-1e-4 || got > want+1e-4 {
-				t.Fatalf("price %v, case %d: score %v, the best one is %v", price, n, got, want)
+				t.Fatalf("%s, case %d: score %v, the best one is %v", settings, n, got, want)
+			}
+			for i, e := range d.Expected {
+				if risk := j.Risk(i, latency(d.Action, load)[i], d.Action); math.Abs(e.Risk-risk) > 1e-4 || !(e.Risk > 0) {
+					t.Fatalf("%s, case %d: a risk of %v is said, it is %v", settings, n, e.Risk, risk)
+				}
 			}
 		}
 	}
@@ -394,5 +401,5 @@ func BenchmarkDecide(b *testing.B) {
 // The guard has nothing to edit, whatever is observed.
 func TestTheGuardHasNothingToEdit(t *testing.T) {
 	o := observation(14, 14, .05, 0)
-	plugintest.Unedited(t, configured(t), o, 1000)
+	plugintest.Unedited(t, configured(t), o, 400)
 }

@@ -21,5 +21,8 @@ func (o Origin) Choice() Choice {
 	d := o.Decision
 	counted := o.Own && o.Act && o.Converged && !o.Held && o.Edits == 0 &&
 		d != nil && !d.Abstain && len(d.Expected) > 0
-	return Choice{Counted: counted, Flagged: counted && d.Infeasible}
+	if !counted {
+		return Choice{}
+	}
+	return Choice{Counted: true, Flagged: d.Infeasible, Expected: d.Expected}
 }

@@ -1,6 +1,7 @@
 package margin
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -32,13 +33,16 @@ func TestWhichIntervalsCount(t *testing.T) {
 					how = append(how, s.name)
 				}
 			}
-			want := Choice{Counted: mask == 0, Flagged: mask == 0 && infeasible}
-			if got := o.Choice(); got != want {
+			want := Choice{}
+			if mask == 0 {
+				want = Choice{Counted: true, Flagged: infeasible, Expected: predicted}
+			}
+			if got := o.Choice(); !reflect.DeepEqual(got, want) {
 				t.Errorf("%v, infeasible %v: %+v, want %+v", how, infeasible, got, want)
 			}
 		}
 	}
-	if got := (Origin{Own: true, Act: true, Converged: true}).Choice(); got != (Choice{}) {
+	if got := (Origin{Own: true, Act: true, Converged: true}).Choice(); !reflect.DeepEqual(got, Choice{}) {
 		t.Errorf("without a decision: %+v", got)
 	}
 }

@@ -24,7 +24,7 @@ type Control []Entry
 // Adopt returns the control state for the given services: the entries of c that
 // have a debt, so that a reload or a change of policy is made without a bump. The
 // others start from what initial says of an objective; what was measured of them
-// stays. What was learned of a model (correction, residuals, price) goes with it: it
+// stays. What was learned of a model (correction, residuals, price, bias) goes with it: it
 // is kept where initial says the same as before.
 func (c Control) Adopt(p Params, services []policy.Service, initial func(service, signal string) Calibration) Control {
 	var out Control
@@ -38,6 +38,7 @@ func (c Control) Adopt(p Params, services []policy.Service, initial func(service
 				e = Entry{Service: s.Name, Signal: o.Signal, At: e.At, State: fresh}
 			case e.First != first:
 				e.First, e.Price, e.Correction, e.Recent, e.Residual = first, first.Price, Correction{}, nil, 0
+				e.Bias, e.Forecasts = 0, 0
 			}
 			out = append(out, e)
 		}
@@ -64,8 +65,19 @@ type Measured struct {
 
 // Choice says how the action that was live in an interval came about.
 type Choice struct {
-	Counted bool // it was the active policy's own, made under the margins, applied and converged
-	Flagged bool // it was the fallback of a decision with nothing feasible
+	Counted  bool                // it was the active policy's own, made under the margins, applied and converged
+	Flagged  bool                // it was the fallback of a decision with nothing feasible
+	Expected []policy.Prediction // what was expected of it
+}
+
+// risk is the chance of a violation that was expected; 0: none was said.
+func (c Choice) risk(service, signal string) float64 {
+	for _, e := range c.Expected {
+		if e.Service == service && e.Signal == signal && e.Supported {
+			return clip(e.Risk, 0, 1)
+		}
+	}
+	return 0
 }
 
 // Measure returns the control state after an interval that ended with the given
@@ -81,7 +93,9 @@ func (c Control) Measure(p Params, services []policy.Service, state policy.State
 			if m.Error, m.Known = Error(o, signal); m.Known && signal.At.After(out[i].At) {
 				m.Counted = live.Counted
 				out[i].At = signal.At
-				out[i].State = out[i].Step(p, Interval{Error: m.Error, Budget: o.Budget, Count: live.Counted, Flagged: live.Flagged})
+				out[i].State = out[i].Step(p, Interval{
+					Error: m.Error, Budget: o.Budget, Risk: live.risk(s.Name, o.Signal), Count: live.Counted, Flagged: live.Flagged,
+				})
 			} else {
 				m.Known = false
 			}
@@ -182,6 +196,7 @@ func (c Control) Hand(p Params, services []policy.Service, newest Residuals) []p
 			}
 			to := &out[i].Objectives[j]
 			to.Margin, to.Price, to.Correction = e.Margin, e.Price, e.Correction.Hand(e.First.Flow)
+			to.Calibrated = e.Calibrated(p, o.Budget)
 			switch newest {
 			case Pending:
 				to.Lag = e.Lag(p)

@@ -2,8 +2,22 @@ package margin
 
 import (
 	"math"
+	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
+)
+
+// Pricing says which objectives a Judge prices, of those that have a price and a tail.
+type Pricing int
+
+const (
+	// PriceNone keeps every objective under its margin.
+	PriceNone Pricing = iota
+	// PriceCalibrated prices those whose risks are calibrated: a price multiplies a wrong
+	// chance and cannot repair it, where a margin moves the prediction itself.
+	PriceCalibrated
+	// PriceAll prices them whatever the risks are worth.
+	PriceAll
 )
 
 // Judge holds predictions against the objectives of an observation: what a policy
@@ -13,9 +27,9 @@ import (
 // with an infinite price and a chance of 0 or 1. The zero value is ready for Begin; a
 // Judge is for one goroutine and allocates only as it grows.
 type Judge struct {
-	Terms policy.Terms
-	Tails []Tail // by service; nil: nothing can be priced
-	Price bool   // price what has a price and a tail; else everything is kept under its margin
+	Terms   policy.Terms
+	Tails   []Tail // by service; nil: nothing can be priced
+	Pricing Pricing
 
 	offered []float64
 	items   []item
@@ -42,7 +56,7 @@ func (j *Judge) Begin(o *policy.Observation, signals []string, offered, live []f
 				continue
 			}
 			it := item{service: s, coefficients: obj.Correction, factor: (1 + obj.Residual) / obj.Bound, margin: 1 + obj.Margin}
-			if j.Price && s < len(j.Tails) && j.Tails[s].Known() {
+			if j.known(s) && (j.Pricing == PriceAll || j.Pricing == PriceCalibrated && obj.Calibrated) {
 				it.price = obj.Price
 			}
 			if obj.Lag != 0 && live != nil {
@@ -51,6 +65,26 @@ func (j *Judge) Begin(o *policy.Observation, signals []string, offered, live []f
 			j.items = append(j.items, it)
 		}
 	}
+}
+
+// known reports whether the chances of a service's violations are.
+func (j *Judge) known(service int) bool { return service < len(j.Tails) && j.Tails[service].Known() }
+
+// Prices reports whether the observation has an objective that is priced.
+func (j *Judge) Prices() bool {
+	return slices.ContainsFunc(j.items, func(it item) bool { return it.price > 0 })
+}
+
+// Risk is the chance that an action whose latency is predicted (uncorrected) breaks an
+// objective of a service, the one that is broken most easily; 0 where nothing is known.
+func (j *Judge) Risk(service int, latency float64, a policy.Action) float64 {
+	risk := 0.0
+	for _, it := range j.items {
+		if it.service == service && j.known(service) {
+			risk = math.Max(risk, j.Tails[service].Above(1/(latency*it.factor*j.correct(it, a))-1))
+		}
+	}
+	return risk
 }
 
 // residual is that of the interval just measured.

@@ -27,7 +27,7 @@ type Params struct {
 	Step      float64 // constant margin per unit of debt, in place of Gain times the spread; 0: none
 	Min, Max  float64 // range of the margin
 	MinSpread float64 // floor under the spread, so that a perfect model does not stop the integral
-	Window    int     // residuals behind the spread and the skill of the last one
+	Window    int     // residuals behind the spread and the skill of the last one; intervals behind the bias of risks
 
 	Lag   float64 // most of the last residual that is expected again; 0: none
 	Delay int     // intervals that pass between a decision and the outcome of the one before it
@@ -72,6 +72,9 @@ type State struct {
 	FlaggedSpent float64 `json:"flagged_spent"` // sum of errors over them
 	Dropped      float64 `json:"dropped"`       // debt that the upper end of the margin's range took off
 
+	Bias      float64 `json:"bias"`      // mean of error - expected risk over about the last Window counted intervals
+	Forecasts int     `json:"forecasts"` // intervals behind it, at most Window
+
 	Price      float64     `json:"price"`
 	Correction Correction  `json:"correction"`
 	First      Calibration `json:"first"`
@@ -103,6 +106,7 @@ func (s State) Rebase(p Params, margin float64) State {
 type Interval struct {
 	Error   float64 // in [0,1]; see policy.ObjectiveKind
 	Budget  float64 // 1 - target
+	Risk    float64 // chance of an error that was expected of the live action; 0: none was said
 	Count   bool    // the live action was the active policy's own choice, applied and converged
 	Flagged bool    // that choice was the fallback of a decision with nothing feasible
 }
@@ -122,6 +126,9 @@ func (s State) Step(p Params, in Interval) State {
 		s.Counted++
 		s.Debt += in.Error - in.Budget
 		s.Price = s.ascend(p, in.Error-in.Budget)
+		if in.Risk > 0 {
+			s = s.score(p, in.Error-in.Risk)
+		}
 	}
 	return s.settle(p)
 }

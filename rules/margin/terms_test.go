@@ -165,7 +165,7 @@ func TestTailIsThatOfTheResiduals(t *testing.T) {
 }
 
 // judged is an observation of one service with one route, and its judge.
-func judged(o policy.Objective, price bool) (*Judge, *policy.Observation, policy.Action) {
+func judged(o policy.Objective, pricing Pricing) (*Judge, *policy.Observation, policy.Action) {
 	id := policy.KnobID{Kind: policy.Blocking, Target: "a"}
 	o.Signal, o.Kind = "latency", policy.LatencyObjective
 	obs := &policy.Observation{
@@ -174,7 +174,7 @@ func judged(o policy.Objective, price bool) (*Judge, *policy.Observation, policy
 		Services: []policy.Service{{Name: "a", Value: 1, Objectives: []policy.Objective{o}}},
 		State:    policy.State{{Name: "latency", Service: "a", Role: policy.RoleLatency, Value: .12, Status: policy.Valid}},
 	}
-	j := &Judge{Terms: policy.NewTerms(obs.Knobs, obs.Services), Tails: []Tail{NewTail([]float64{-.1, 0, .1})}, Price: price}
+	j := &Judge{Terms: policy.NewTerms(obs.Knobs, obs.Services), Tails: []Tail{NewTail([]float64{-.1, 0, .1})}, Pricing: pricing}
 	j.Begin(obs, []string{"latency"}, []float64{10}, []float64{.1})
 	return j, obs, obs.Live
 }
@@ -194,7 +194,7 @@ func TestJudgeMultipliesWhatTheHostKnows(t *testing.T) {
 			.8 * 1.1 * 1.2, // corrected, there is no residual
 		},
 	} {
-		j, _, a := judged(c.o, false)
+		j, _, a := judged(c.o, PriceNone)
 		cost, excess := j.Weigh([]float64{.08}, a)
 		if math.Abs(excess-c.want) > 1e-9 {
 			t.Errorf("%s: excess %v, want %v", name, excess, c.want)
@@ -211,7 +211,7 @@ func TestJudgeMultipliesWhatTheHostKnows(t *testing.T) {
 }
 
 func TestJudgePricesWhatHasAPrice(t *testing.T) {
-	j, _, a := judged(policy.Objective{Bound: .1, Margin: 1, Price: 7}, true)
+	j, _, a := judged(policy.Objective{Bound: .1, Margin: 1, Price: 7}, PriceAll)
 	tail := j.Tails[0]
 	for _, v := range []float64{.05, .09, .1, .2} {
 		cost, _ := j.Weigh([]float64{v}, a)
@@ -219,12 +219,21 @@ func TestJudgePricesWhatHasAPrice(t *testing.T) {
 			t.Errorf("latency %v costs %v, want %v", v, cost, want)
 		}
 	}
+	calibrated := first(judged(policy.Objective{Bound: .1, Margin: 1, Price: 7, Calibrated: true}, PriceCalibrated))
+	all, _ := j.Weigh([]float64{.09}, a)
+	if cost, _ := calibrated.Weigh([]float64{.09}, a); cost != all || !calibrated.Prices() {
+		t.Errorf("calibrated: it costs %v, want %v", cost, all)
+	}
 	for name, j := range map[string]*Judge{
-		"no price": first(judged(policy.Objective{Bound: .1, Margin: 1}, true)),
-		"not told": first(judged(policy.Objective{Bound: .1, Margin: 1, Price: 7}, false)),
+		"no price": first(judged(policy.Objective{Bound: .1, Margin: 1}, PriceAll)),
+		"not told": first(judged(policy.Objective{Bound: .1, Margin: 1, Price: 7, Calibrated: true}, PriceNone)),
+		"not yet":  first(judged(policy.Objective{Bound: .1, Margin: 1, Price: 7}, PriceCalibrated)),
 	} {
 		if cost, _ := j.Weigh([]float64{.09}, a); !math.IsInf(cost, 1) {
 			t.Errorf("%s: a latency above its bound under its margin costs %v", name, cost)
+		}
+		if j.Prices() {
+			t.Errorf("%s: it says that it prices", name)
 		}
 	}
 }

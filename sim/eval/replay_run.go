@@ -45,6 +45,7 @@ func Controllers() []Controller {
 		{Name: "margin+lag", About: "the default without correction", params: lag},
 		{Name: "margin+correction", About: "the default without last residual", params: correction},
 		{Name: "price+correction", About: "price, with the correction", params: full, settings: priced},
+		{Name: "auto", About: "the default, and the price in its place while the expected risks come true", params: full, settings: `{"objectives": "auto"}`},
 	}
 	for i := range all {
 		if all[i].step == 0 {

@@ -22,7 +22,7 @@ func observation() policy.Observation {
 		Limits: policy.Limits{MaxStep: .2, TotalBlocking: .5},
 		Services: []policy.Service{{Name: "a", Value: 1, Floor: 2, Objectives: []policy.Objective{{
 			Signal: "latency", Kind: policy.LatencyObjective, Bound: .1, Budget: .05,
-			Margin: .1, Correction: []float64{.1, -.2, 3}, Residual: -.05, Price: 12, Lag: .3,
+			Margin: .1, Correction: []float64{.1, -.2, 3}, Residual: -.05, Price: 12, Lag: .3, Calibrated: true,
 		}}}},
 	}
 }
@@ -42,6 +42,27 @@ func TestObservationSurvivesTheWire(t *testing.T) {
 	}
 	if d := cmp.Diff(observation(), got); d != "" {
 		t.Errorf("it changed (-sent +received):\n%s", d)
+	}
+}
+
+func TestDecisionSurvivesTheWire(t *testing.T) {
+	sent := policy.Decision{
+		Action:   observation().Live,
+		Expected: []policy.Prediction{{Service: "a", Signal: "latency", Value: .1, Supported: true, Risk: .03}},
+		Reason:   "because",
+	}
+	got, err := policyv1.ToDecision(policyv1.FromDecision(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(sent, got); d != "" {
+		t.Errorf("it changed (-sent +received):\n%s", d)
+	}
+	for _, risk := range []float64{-.1, 1.1, math.NaN(), math.Inf(1)} {
+		sent.Expected[0].Risk = risk
+		if _, err := policyv1.ToDecision(policyv1.FromDecision(sent)); err == nil {
+			t.Errorf("a risk of %v was taken", risk)
+		}
 	}
 }
 

@@ -106,12 +106,12 @@ func fromService(s policy.Service) *Service {
 func fromObjective(o policy.Objective) *Objective {
 	return &Objective{
 		Signal: o.Signal, Kind: objectivesToWire[o.Kind], Bound: o.Bound, Budget: o.Budget,
-		Margin: o.Margin, Residual: o.Residual, Correction: o.Correction, Price: o.Price, Lag: o.Lag,
+		Margin: o.Margin, Residual: o.Residual, Correction: o.Correction, Price: o.Price, Lag: o.Lag, Calibrated: o.Calibrated,
 	}
 }
 
 func fromPrediction(p policy.Prediction) *Prediction {
-	return &Prediction{Service: p.Service, Signal: p.Signal, Value: p.Value, Supported: p.Supported}
+	return &Prediction{Service: p.Service, Signal: p.Signal, Value: p.Value, Supported: p.Supported, Risk: p.Risk}
 }
 
 func fromAlternative(a policy.Alternative) *Alternative {

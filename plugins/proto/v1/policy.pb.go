@@ -1018,7 +1018,10 @@ type Objective struct {
 	// Share of the residual of the interval just measured that is expected again: a
 	// prediction is multiplied by 1 + lag * clip(measured/expected - 1, -.3, .5), expected
 	// being the policy's own corrected prediction for the live action at the measured load.
-	Lag           float64 `protobuf:"fixed64,9,opt,name=lag,proto3" json:"lag,omitempty"`
+	Lag float64 `protobuf:"fixed64,9,opt,name=lag,proto3" json:"lag,omitempty"`
+	// The objective was broken about as often as the decisions' predictions said
+	// (Prediction.risk), so that a policy may price the risk.
+	Calibrated    bool `protobuf:"varint,10,opt,name=calibrated,proto3" json:"calibrated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1114,6 +1117,13 @@ func (x *Objective) GetLag() float64 {
 		return x.Lag
 	}
 	return 0
+}
+
+func (x *Objective) GetCalibrated() bool {
+	if x != nil {
+		return x.Calibrated
+	}
+	return false
 }
 
 // Service is one service of the mesh.
@@ -1354,7 +1364,10 @@ type Prediction struct {
 	// In the signal's unit.
 	Value float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
 	// False: outside the data behind the model; nothing is promised.
-	Supported     bool `protobuf:"varint,4,opt,name=supported,proto3" json:"supported,omitempty"`
+	Supported bool `protobuf:"varint,4,opt,name=supported,proto3" json:"supported,omitempty"`
+	// Chance, 0 to 1, that the signal will be above the objective's bound, by all that the
+	// policy was told except the margin. 0: it does not say.
+	Risk          float64 `protobuf:"fixed64,5,opt,name=risk,proto3" json:"risk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1415,6 +1428,13 @@ func (x *Prediction) GetSupported() bool {
 		return x.Supported
 	}
 	return false
+}
+
+func (x *Prediction) GetRisk() float64 {
+	if x != nil {
+		return x.Risk
+	}
+	return 0
 }
 
 // Alternative is an action that was considered and not chosen.
@@ -1627,7 +1647,7 @@ const file_policy_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\v2\x1a.windvane.policy.v1.KnobIDR\x02id\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\"A\n" +
 	"\x06Action\x127\n" +
-	"\bsettings\x18\x01 \x03(\v2\x1b.windvane.policy.v1.SettingR\bsettings\"\x84\x02\n" +
+	"\bsettings\x18\x01 \x03(\v2\x1b.windvane.policy.v1.SettingR\bsettings\"\xa4\x02\n" +
 	"\tObjective\x12\x16\n" +
 	"\x06signal\x18\x01 \x01(\tR\x06signal\x125\n" +
 	"\x04kind\x18\x02 \x01(\x0e2!.windvane.policy.v1.ObjectiveKindR\x04kind\x12\x14\n" +
@@ -1639,7 +1659,11 @@ const file_policy_proto_rawDesc = "" +
 	"correction\x18\a \x03(\x01R\n" +
 	"correction\x12\x14\n" +
 	"\x05price\x18\b \x01(\x01R\x05price\x12\x10\n" +
-	"\x03lag\x18\t \x01(\x01R\x03lag\"\x88\x01\n" +
+	"\x03lag\x18\t \x01(\x01R\x03lag\x12\x1e\n" +
+	"\n" +
+	"calibrated\x18\n" +
+	" \x01(\bR\n" +
+	"calibrated\"\x88\x01\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x14\n" +
@@ -1658,13 +1682,14 @@ const file_policy_proto_rawDesc = "" +
 	"\x05knobs\x18\x05 \x03(\v2\x18.windvane.policy.v1.KnobR\x05knobs\x122\n" +
 	"\x06limits\x18\x06 \x01(\v2\x1a.windvane.policy.v1.LimitsR\x06limits\x127\n" +
 	"\bservices\x18\a \x03(\v2\x1b.windvane.policy.v1.ServiceR\bservicesB\x17\n" +
-	"\x15_at_unix_milliseconds\"r\n" +
+	"\x15_at_unix_milliseconds\"\x86\x01\n" +
 	"\n" +
 	"Prediction\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06signal\x18\x02 \x01(\tR\x06signal\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x1c\n" +
-	"\tsupported\x18\x04 \x01(\bR\tsupported\"o\n" +
+	"\tsupported\x18\x04 \x01(\bR\tsupported\x12\x12\n" +
+	"\x04risk\x18\x05 \x01(\x01R\x04risk\"o\n" +
 	"\vAlternative\x122\n" +
 	"\x06action\x18\x01 \x01(\v2\x1a.windvane.policy.v1.ActionR\x06action\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x16\n" +

@@ -176,7 +176,7 @@ func toObjective(o *Objective) (policy.Objective, error) {
 	}
 	out := policy.Objective{
 		Signal: o.GetSignal(), Kind: kind, Bound: o.GetBound(), Budget: o.GetBudget(),
-		Margin: o.GetMargin(), Residual: o.GetResidual(), Correction: o.GetCorrection(), Price: o.GetPrice(), Lag: o.GetLag(),
+		Margin: o.GetMargin(), Residual: o.GetResidual(), Correction: o.GetCorrection(), Price: o.GetPrice(), Lag: o.GetLag(), Calibrated: o.GetCalibrated(),
 	}
 	if err := finite(out.Correction...); err != nil {
 		return out, fmt.Errorf("correction: %w", err)
@@ -186,7 +186,10 @@ func toObjective(o *Objective) (policy.Objective, error) {
 
 func toPrediction(p *Prediction) (policy.Prediction, error) {
 	out := policy.Prediction{
-		Service: p.GetService(), Signal: p.GetSignal(), Value: p.GetValue(), Supported: p.GetSupported(),
+		Service: p.GetService(), Signal: p.GetSignal(), Value: p.GetValue(), Supported: p.GetSupported(), Risk: p.GetRisk(),
+	}
+	if !(out.Risk >= 0 && out.Risk <= 1) {
+		return out, fmt.Errorf("%s of %s: risk %v is no chance between 0 and 1", out.Signal, out.Service, out.Risk)
 	}
 	return out, finite(out.Value)
 }
