@@ -55,11 +55,14 @@ func openAccounts(state string, m *rules.Mesh) (*accounts, error) {
 	if err = errors.Join(err, readErr); readErr != nil {
 		return a, err
 	}
-	for _, r := range records {
-		var o journal.Outcome
+	counted := 0 // the file has these; what comes after them is newer, unless the clock was put back
+	for i, r := range records {
 		if !r.At.After(a.saved) {
-			continue
+			counted = i + 1
 		}
+	}
+	for _, r := range records[counted:] {
+		var o journal.Outcome
 		if decodeErr := r.Decode(&o); decodeErr != nil {
 			return a, errors.Join(err, decodeErr)
 		}
@@ -100,7 +103,7 @@ func (a *accounts) count(r *loop.Report) error {
 	s := &standing{objectives: a.ledger.Reports(r.At)}
 	s.shared = a.ledger.SharedReports(s.objectives)
 	a.current.Store(s)
-	if a.ledger.At().Sub(a.tried) < saveEvery {
+	if a.ledger.At().Sub(a.tried).Abs() < saveEvery {
 		return nil
 	}
 	return a.save()
@@ -108,7 +111,7 @@ func (a *accounts) count(r *loop.Report) error {
 
 // save writes what was counted since the last time.
 func (a *accounts) save() error {
-	if !a.ledger.At().After(a.saved) {
+	if a.ledger.At().Equal(a.saved) {
 		return nil
 	}
 	a.tried = a.ledger.At()

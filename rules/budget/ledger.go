@@ -44,7 +44,7 @@ type Ledger struct {
 	shared     []Shared
 	accounts   []*Account  // by objective
 	index      map[key]int // of an objective
-	at         time.Time   // newest interval that was counted; zero: none
+	at         time.Time   // last interval that was counted; zero: none
 }
 
 type key struct{ service, signal string }
@@ -82,7 +82,7 @@ func (l *Ledger) find(service, signal string) *Account {
 	return l.accounts[i]
 }
 
-// At returns the newest time at which an interval was counted; zero: none was.
+// At returns the time of the interval that was counted last; zero: none was.
 func (l *Ledger) At() time.Time { return l.at }
 
 // Add counts one interval of an objective. What the ledger does not know of, and errors
@@ -95,9 +95,7 @@ func (l *Ledger) Add(service, signal string, at time.Time, e float64) error {
 	if err := a.Add(at, e); err != nil {
 		return fmt.Errorf("%s of %s: %w", signal, service, err)
 	}
-	if at.After(l.at) {
-		l.at = at
-	}
+	l.at = at
 	return nil
 }
 

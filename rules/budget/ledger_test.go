@@ -124,6 +124,9 @@ func TestReports(t *testing.T) {
 	if s := l.SharedReports(l.Reports(at)); math.Abs(*s[0].Left-(1-(.01+.5)/.05)) > 1e-9 {
 		t.Errorf("left of the shared budget: %v", *s[0].Left)
 	}
+	if _ = l.Add("a", "latency", start, 0); !l.At().Equal(start) {
+		t.Errorf("the last interval is of %v, after a clock that was put back to %v", l.At(), start)
+	}
 	for want, err := range map[string]error{
 		"no objective on latency of c": l.Add("c", "latency", at, 0),
 		"latency of a: error budget":   l.Add("a", "latency", at, 2),
