@@ -80,15 +80,18 @@ func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh,
 		return fmt.Errorf("%s: policy %s: settings: %w", m.File, ref.Name, err)
 	}
 	conf := policy.Config{Settings: settings}
+	var artefact *train.Artefact
 	if ref.Artefact != "" {
-		artefact, err := train.Read(ref.Artefact)
-		if err != nil {
+		if artefact, err = train.Read(ref.Artefact); err != nil {
 			return fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err)
 		}
 		conf.Card, conf.Artefact = artefact.Text, artefact.Policy
 		if ref.Role == rules.RoleActive {
 			p.initial = artefact.Card.Initial
 		}
+	}
+	if err := fits(ctx, declared.Builtin, artefact); err != nil {
+		return fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err)
 	}
 	decider := loop.Decider{Name: ref.Name}
 	if declared.Builtin == inProcess {
@@ -114,6 +117,28 @@ func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh,
 	case rules.RoleShadow: // returned above
 	}
 	return nil
+}
+
+// fits refuses a built-in policy without the artefact that it decides with, or with that
+// of another policy: its plugin would be started again and again, and never decide.
+// Tabular and rollout have the same.
+func fits(ctx context.Context, builtin string, artefact *train.Artefact) error {
+	if builtin == "" {
+		return nil
+	}
+	is, err := Builtins()[builtin]().Describe(ctx)
+	if err != nil || !is.Artefact {
+		return err
+	}
+	hint := fmt.Sprintf("`windvane train --policy %s` makes one and prints its directory", builtin)
+	if artefact == nil {
+		return fmt.Errorf("builtin = %q decides with a trained artefact, and none is named; %s, for artefact = \"…\"", builtin, hint)
+	}
+	of, table := artefact.Card.Policy, []string{tabular.Name, rollout.Name}
+	if of == builtin || slices.Contains(table, of) && slices.Contains(table, builtin) {
+		return nil
+	}
+	return fmt.Errorf("its artefact is of policy %q, and the plugin has builtin = %q; %s", of, builtin, hint)
 }
 
 func (d *Daemon) hostOptions(declared config.Plugin, ref rules.PolicyRef, conf policy.Config) host.Options {
