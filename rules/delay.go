@@ -52,6 +52,9 @@ func (d Delay) String() string {
 	if len(parts) > 1 {
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
+	if d.LookBack == 0 {
+		return text + " and what the recording rules look back"
+	}
 	if n := d.Cycles(); n > 1 {
 		return fmt.Sprintf("%s: %d cycles later", text, n)
 	}

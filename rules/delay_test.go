@@ -39,7 +39,7 @@ latency = 'max(max_over_time(latency[2s]))'
 		}
 	}
 	d := Delay{Settle: time.Second, Offset: 5 * time.Second, Interval: 5 * time.Second}
-	if want := "an action is measured in full after 6s (settle 1s, query offset 5s): 2 cycles later"; d.String() != want {
+	if want := "an action is measured in full after 6s (settle 1s, query offset 5s) and what the recording rules look back"; d.String() != want {
 		t.Errorf("got %s, want %s", d, want)
 	}
 	if n := (Delay{Interval: time.Second}).Cycles(); n != 1 {

@@ -31,7 +31,7 @@ func ReadFile(path string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read configuration: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("read configuration: %s is no regular file; name a TOML file", path)
+		return nil, fmt.Errorf("read configuration: %s is no regular file; name a file", path)
 	case info.Size() > MaxFileSize:
 		return nil, Problems{tooLarge(path)}
 	}
