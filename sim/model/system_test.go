@@ -44,7 +44,7 @@ func mesh(seed uint64, rows int) *dataset.Dataset {
 }
 
 func TestSystemPredictsHeldOutConfigurations(t *testing.T) {
-	m, err := FitSystem(mesh(1, 3000), testKnobs, DefaultTreeParams(), 7)
+	m, err := FitSystem(mesh(1, 1500), testKnobs, DefaultTreeParams(), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
