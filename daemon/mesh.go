@@ -66,6 +66,18 @@ func newObserver(c *config.Config, m *rules.Mesh, source prometheusClient) (*obs
 // newActuator chooses, once, whether anything can be written: below authority act
 // the actuator that the loop gets cannot.
 func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error) {
+	routes, replicas, err := newActuators(m, cluster)
+	if err != nil {
+		return nil, err
+	}
+	group := actuate.Group{routes, replicas}
+	if m.Guard.Authority != rules.AuthorityAct {
+		return dryrun.New(group), nil
+	}
+	return group, nil
+}
+
+func newActuators(m *rules.Mesh, cluster kubernetesClient) (*istio.Actuator, *kube.Actuator, error) {
 	var o istio.Options
 	for _, s := range m.Services {
 		for _, r := range s.Routes {
@@ -78,21 +90,14 @@ func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error)
 	o.Client = istio.NewClient(cluster.rest)
 	routes, err := istio.New(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var deployments []string
 	for _, w := range m.Workloads {
 		deployments = append(deployments, w.Deployment)
 	}
 	replicas, err := kube.New(kube.Options{Client: kube.NewClient(cluster.rest), Deployments: deployments})
-	if err != nil {
-		return nil, err
-	}
-	group := actuate.Group{routes, replicas}
-	if m.Guard.Authority != rules.AuthorityAct {
-		return dryrun.New(group), nil
-	}
-	return group, nil
+	return routes, replicas, err
 }
 
 // resume reads what the journal has of a mesh.
@@ -131,11 +136,13 @@ func resume(dir, name string) (loop.Resume, error) {
 			open = nil
 		}
 	}
-	out, err := loop.ResumeFrom(intent, open)
 	if released {
-		out.Commanded, out.Baseline = nil, nil
+		intent.Commanded, intent.Baseline, intent.Act = nil, nil, false
+		if open != nil {
+			open.Act = false // what it wrote was given back
+		}
 	}
-	return out, err
+	return loop.ResumeFrom(intent, open)
 }
 
 // lastIntent returns the newest intent of a mesh, or that of a cycle.

@@ -46,6 +46,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addImport(app, commands, stdout, stderr)
 	addJournal(app, commands, stdout)
 	addPlugin(app, commands)
+	addRelease(app, commands, stdout)
 	addRun(app, commands, stderr)
 	addStatus(app, commands, stdout)
 	addTest(app, commands, stdout)

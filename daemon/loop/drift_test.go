@@ -124,6 +124,20 @@ func TestWhatIsNoDrift(t *testing.T) {
 	}
 }
 
+// The process may have ended after the outcome of a write and before the next intent.
+func TestAWriteWhoseOutcomeIsKnownIsNoDrift(t *testing.T) {
+	f := newFake()
+	f.live = action(.3, .6)
+	acted := journal.Intent{Cycle: 4, Authority: "act", Live: action(0, .5), Commanded: action(0, .5), Guarded: action(.3, .6), Act: true}
+	resume, err := ResumeFrom(acted, nil)
+	if err != nil || len(resume.Left()) != 2 {
+		t.Fatalf("left %v, %v", resume.Left(), err)
+	}
+	if r := cycles(newLoop(t, f, "act", func(o *Options) { o.Resume = resume }), 1, 1); len(r.Intent.Drift) > 0 || r.Intent.Hold != "" {
+		t.Errorf("drift %v, hold %q", r.Intent.Drift, r.Intent.Hold)
+	}
+}
+
 // What would be refused never becomes an intent that acts.
 func TestWhatIsRefusedIsHeld(t *testing.T) {
 	f := newFake()

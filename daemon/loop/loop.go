@@ -64,7 +64,7 @@ type Resume struct {
 	Open    *journal.Intent // the last intent, if it has no outcome yet
 	Own     bool            // Open was made by this process, and written if it was to be
 	applied error           // of Open
-	seen    map[signalKey]time.Time
+	seen    observe.Newest
 
 	Commanded  policy.Action // what windvane left in force; nil: not known
 	Baseline   map[string]json.RawMessage
@@ -72,8 +72,6 @@ type Resume struct {
 	unresolved *journal.Intent
 	late       *journal.Outcome
 }
-
-type signalKey struct{ service, name string }
 
 // Loop runs the cycles of one mesh, one at a time. It is not safe for concurrent use.
 type Loop struct {
@@ -88,7 +86,7 @@ type Loop struct {
 	open    *journal.Intent
 	own     bool
 	applied error // why open could not be applied
-	seen    map[signalKey]time.Time
+	seen    observe.Newest
 
 	commanded  policy.Action // in force, as far as nobody else changes it; nil: not known
 	baseline   map[string]json.RawMessage
@@ -110,12 +108,6 @@ func New(o Options) (*Loop, error) {
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
 		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
 	}
-	if l.open != nil && l.open.Act && !l.own {
-		l.pending = &written{want: l.open.Guarded}
-	}
-	if l.seen == nil {
-		l.seen = map[signalKey]time.Time{}
-	}
 	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
 	return l, nil
 }
@@ -132,12 +124,30 @@ func (l *Loop) Resume() Resume {
 // journal, and the one that has no outcome yet, which may be an older one; nil: none.
 func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
 	r := Resume{Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline}
+	switch {
+	case open != nil && open.Act:
+		r.pending = &written{want: open.Guarded}
+	case newest.Act: // its outcome came before the next intent, which says what is commanded
+		r.pending = &written{want: newest.Guarded}
+	}
 	if len(newest.Control) > 0 {
 		if err := json.Unmarshal(newest.Control, &r.Control); err != nil {
 			return Resume{}, fmt.Errorf("control state in the journal's intent of cycle %d: %w", newest.Cycle, err)
 		}
 	}
 	return r, nil
+}
+
+// Left returns what windvane may have left in force; without anything, that is not known.
+func (r Resume) Left() []policy.Action {
+	var out []policy.Action
+	if r.Commanded != nil {
+		out = append(out, r.Commanded)
+	}
+	if r.pending != nil {
+		out = append(out, r.pending.want)
+	}
+	return out
 }
 
 // Report is what one cycle found and did.
@@ -160,7 +170,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	r := Report{Mesh: l.o.Mesh.Name, At: at}
 	seen := l.o.Observer.Observe(ctx, at)
 	r.Problems = seen.Problems
-	state := l.renew(seen.State)
+	state := l.seen.Renew(seen.State)
 	live, err := l.live(ctx)
 	r.fail(err)
 
@@ -193,23 +203,6 @@ func (l *Loop) live(ctx context.Context) (policy.Action, error) {
 		return nil, fmt.Errorf("read the settings in force: %w", err)
 	}
 	return live, nil
-}
-
-// renew marks signals that have no newer sample than in the cycle before as stale:
-// a cycle without new samples is not an interval.
-func (l *Loop) renew(state policy.State) policy.State {
-	for i, s := range state {
-		if s.Status != policy.Valid {
-			continue
-		}
-		key := signalKey{s.Service, s.Name}
-		if !s.At.After(l.seen[key]) {
-			state[i].Status, state[i].Value = policy.Stale, 0
-			continue
-		}
-		l.seen[key] = s.At
-	}
-	return state
 }
 
 func (r *Report) fail(err error) {

@@ -68,8 +68,10 @@ func (a *Actuator) all(ctx context.Context, want policy.Action, known map[string
 	return out, err
 }
 
+const kind = "VirtualService"
+
 // Object is what a VirtualService is called where there are other kinds.
-func Object(n kubeapi.Name) string { return "VirtualService " + n.String() }
+func Object(n kubeapi.Name) string { return kind + " " + n.String() }
 
 func (a *Actuator) check(want policy.Action) error {
 	seen := map[policy.KnobID]bool{}

@@ -19,8 +19,9 @@ type Baseline struct {
 type BaselineRoute struct {
 	Name    string           `json:"name"`
 	Weights []BaselineWeight `json:"weights"`
-	Abort   json.RawMessage  `json:"abort"`           // fault.abort as found; null: there was none
-	Fault   bool             `json:"fault,omitempty"` // there was a fault, with or without an abort
+	Abort   json.RawMessage  `json:"abort"` // fault.abort as found; null: there was none
+
+	EmptyFault bool `json:"empty_fault,omitempty"` // there was a fault without members
 }
 
 // BaselineWeight is one destination's weight in a Baseline.
@@ -82,7 +83,7 @@ func baselineOf(v view, routes []found, known json.RawMessage) (Baseline, error)
 		if _, ok := b.find(f.Name); ok {
 			continue
 		}
-		r := BaselineRoute{Name: f.Name, Abort: json.RawMessage("null"), Fault: f.Fault != nil}
+		r := BaselineRoute{Name: f.Name, Abort: json.RawMessage("null"), EmptyFault: f.Fault != nil && len(f.Fault) == 0}
 		for _, d := range f.Route {
 			name, _ := d.name()
 			r.Weights = append(r.Weights, BaselineWeight{Destination: name, Weight: d.Weight})

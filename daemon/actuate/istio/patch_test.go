@@ -144,7 +144,7 @@ func TestBaselineIsTakenOnce(t *testing.T) {
 	}
 	n := func(v int64) *int64 { return &v }
 	want := Baseline{Generation: 3, Routes: []BaselineRoute{{
-		Name: "information", Weights: []BaselineWeight{{"v1", n(50)}, {"v2", n(50)}}, Abort: json.RawMessage(`{"percentage":{"value":5},"httpStatus":503}`), Fault: true,
+		Name: "information", Weights: []BaselineWeight{{"v1", n(50)}, {"v2", n(50)}}, Abort: json.RawMessage(`{"percentage":{"value":5},"httpStatus":503}`),
 	}}}
 	if d := cmp.Diff(want, read()); d != "" {
 		t.Errorf("baseline (-want +got):\n%s", d)

@@ -20,8 +20,10 @@ type Baseline struct {
 	Replicas int64 `json:"replicas"`
 }
 
+const kind = "Deployment"
+
 // Object is what a Deployment is called where there are other kinds.
-func Object(n kubeapi.Name) string { return "Deployment " + n.String() }
+func Object(n kubeapi.Name) string { return kind + " " + n.String() }
 
 // view is the part of a Deployment that is read.
 type view struct {
