@@ -28,6 +28,7 @@ bench: ## the benchmarks, beside their peers; writes bench.json; as in make benc
 	@rm -f bench.json
 	@set -e; commit=$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown); \
 	echo "$$(nproc) cores, $$(go version | cut -d' ' -f3), $$commit; trace: $(or $(TRACE),the sample of examples/mo1)"; \
+	echo "What runs on one core is timed in CPU time. ratio: how many times better than the peer."; \
 	for package in $(BENCHED); do \
 		go test -c -o bin/bench.test ./$$package; \
 		(cd $$package && BENCH_JSON="$(CURDIR)/bench.json" BENCH_COMMAND="make bench TRACE=$(TRACE)" BENCH_COMMIT="$$commit" \
