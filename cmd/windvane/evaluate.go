@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,22 +22,32 @@ import (
 // addEvaluate adds `evaluate`.
 func addEvaluate(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
 	c := app.Command("evaluate", "Judge policies on a model of a dataset, and on configurations that they have not seen.")
-	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
-	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
+	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").String()
+	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").String()
 	policies := c.Flag("policy", "A policy: optimum, tabular, rollout, learned, threshold, static, random, or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all but learned, which takes seconds to train for each seed, and rollout, which differs from tabular only where the guard limits steps.").Strings()
 	seed := c.Flag("seed", "The first seed of the runs.").Default("1").Uint64()
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
 	replay := addReplay(c)
+	emulator := addEmulator(c)
 	rows := c.Flag("rows", "Judge, beside the rest, policies that have learned from so many rows of the dataset, drawn at random.").Int()
 	sequentially := c.Flag("sequential", "Judge, on the reward alone, where an action is in force an interval later and a knob moves one level at a time: value iteration, PPO, rollout, the myopic tabular policy, and the best static setting.").Bool()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	asHTML := c.Flag("html", "Write a page with plots to a file, too: for people, without script, complete in itself.").PlaceHolder("FILE").String()
 	commands["evaluate"] = func() error {
-		if *replay.directory != "" {
-			return replay.run(*rulesFile, *data, *seed, *asJSON, *asHTML, stdout, stderr)
-		}
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
+		}
+		if *emulator.on == onEmulator {
+			if len(*policies) > 0 || *rows != 0 || *sequentially || *asHTML != "" {
+				return usageError{errors.New("evaluate: --on emulator judges controllers of error budgets: leave out --policy, --rows, --sequential and --html")}
+			}
+			return emulator.run(replay, *rulesFile, *data, *seed, *seeds, *asJSON, stdout, stderr)
+		}
+		if *rulesFile == "" || *data == "" {
+			return usageError{errors.New("evaluate: want --rules and --dataset, or --on emulator")}
+		}
+		if *replay.directory != "" {
+			return replay.run(*rulesFile, *data, *seed, *asJSON, *asHTML, stdout, stderr)
 		}
 		if *rows < 0 {
 			return usageError{fmt.Errorf("evaluate: --rows %d: want at least 1", *rows)}

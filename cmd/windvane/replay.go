@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,11 +30,30 @@ func addReplay(c *kingpin.CmdClause) replayFlags {
 	}
 	return replayFlags{
 		directory:   c.Flag("replay", "A directory of truths and noise made from the trace of examples/mo1: judge how controllers keep error budgets on it, and nothing else.").PlaceHolder("DIR").String(),
-		budgets:     c.Flag("budget", "With --replay: error budgets of every objective.").Default(".01,.02,.05,.10").String(),
-		delays:      c.Flag("delay", "With --replay: intervals after which an outcome is known, beyond its own.").Default("0,1,3").String(),
-		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first six.").Strings(),
+		budgets:     c.Flag("budget", "With --replay or --on emulator: error budgets of every objective. Default: "+replayBudgets+", on the emulator "+emulatorBudgets+".").String(),
+		delays:      c.Flag("delay", "With --replay or --on emulator: intervals after which an outcome is known, beyond its own. Default: "+replayDelays+", on the emulator "+emulatorDelays+", which is the daemon's own.").String(),
+		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first six. On the emulator: those that keep to margins, and zero; default: zero, integrator, full.").Strings(),
 		runs:        c.Flag("runs", "With --replay: runs of 2,000 intervals on each kind of truth.").Default("16").Int(),
 	}
+}
+
+// The budgets and delays of a replay, where none are asked for.
+const (
+	replayBudgets = ".01,.02,.05,.10"
+	replayDelays  = "0,1,3"
+)
+
+// readBudgets reads shares, separated by commas.
+func readBudgets(text, fallback string) ([]float64, error) {
+	var out []float64
+	for item := range strings.SplitSeq(cmp.Or(text, fallback), ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(item), 64)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("evaluate: --budget %s: want shares such as .02,.05", text)}
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
@@ -41,21 +61,17 @@ func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, asHTM
 	if *f.runs < 1 || *f.runs > 1000 {
 		return usageError{fmt.Errorf("evaluate: --runs %d: want 1 to 1000", *f.runs)}
 	}
-	for text := range strings.SplitSeq(*f.budgets, ",") {
-		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err != nil {
-			return usageError{fmt.Errorf("evaluate: --budget %s: want shares such as .02,.05", *f.budgets)}
-		}
-		o.Budgets = append(o.Budgets, v)
+	var err error
+	if o.Budgets, err = readBudgets(*f.budgets, replayBudgets); err != nil {
+		return err
 	}
-	for text := range strings.SplitSeq(*f.delays, ",") {
+	for text := range strings.SplitSeq(cmp.Or(*f.delays, replayDelays), ",") {
 		v, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
 			return usageError{fmt.Errorf("evaluate: --delay %s: want intervals such as 0,1,3", *f.delays)}
 		}
 		o.Delays = append(o.Delays, v)
 	}
-	var err error
 	var digest string
 	if o.Rules, o.Dataset, digest, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err

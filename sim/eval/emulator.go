@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -206,7 +205,7 @@ func pick(names []string, all []Controller, n int) ([]Controller, error) {
 			for _, c := range all {
 				known = append(known, c.Name)
 			}
-			return nil, fmt.Errorf("no controller %q; there are %s; %s", name, strings.Join(known, ", "), rules.Suggest(name, known))
+			return nil, fmt.Errorf("no controller %q; %s", name, rules.Suggest(name, known))
 		}
 		out = append(out, all[i])
 	}
