@@ -87,7 +87,7 @@ func (b benchmark) warm(t *testing.T, all []storedInstance) {
 			p := next.problem(live)
 			start := bench.CPUTime()
 			r := must(Solve(p, budget, 1))
-			millis = append(millis, 1e3*(bench.CPUTime() - start).Seconds())
+			millis = append(millis, 1e3*(bench.CPUTime()-start).Seconds())
 			share = append(share, r.Value/must(Solve(next.problem(nil), 4_000_000, 1)).Value)
 			if !r.Feasible || !next.feasible(r.Choices) {
 				t.Fatalf("seed %d: not feasible after a change of the load", in.Seed)
@@ -122,7 +122,7 @@ func (b benchmark) learned(t *testing.T) {
 			}
 			start := bench.CPUTime()
 			d := decide(t, p, next)
-			millis = append(millis, 1e3*(bench.CPUTime() - start).Seconds())
+			millis = append(millis, 1e3*(bench.CPUTime()-start).Seconds())
 			if n == 0 {
 				share = append(share, carriedValue(next, d.Action)/carriedValue(next, decide(t, long, next).Action))
 			}
