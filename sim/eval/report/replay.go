@@ -118,13 +118,7 @@ func (v replay) summary() []string {
 			missed = append(missed, fmt.Sprintf("%s (%s, budget %g %%, delay %d)", b.Name, b.Truth, 100*b.Budget, b.Delay))
 		}
 	}
-	switch {
-	case len(missed) > 0:
-		out = append(out, fmt.Sprintf("%d of the %d bars that were set beforehand are met. Not met: %s.", len(v.Bars)-len(missed), len(v.Bars), list(missed)))
-	case len(v.Bars) > 0:
-		out = append(out, fmt.Sprintf("All %d bars that were set beforehand are met.", len(v.Bars)))
-	}
-	return out
+	return append(out, barsMet(len(v.Bars), missed)...)
 }
 
 func known(delay int) string {
@@ -215,24 +209,11 @@ func (v replay) late() page.Section {
 }
 
 func (v replay) bars() page.Section {
-	t := page.Table{
-		Title: "What was to be shown",
-		Columns: []page.Column{
-			{Name: "bar", Text: true}, {Name: "truth", Text: true}, {Name: "budget %"}, {Name: "delay"}, {Name: "want"}, {Name: "got"}, {Name: "met", Text: true},
-		},
-		Groups: []page.Group{{}},
-	}
+	var rows []page.Row
 	for _, b := range v.Bars {
-		met := "yes"
-		if !b.Met {
-			met = "no"
-		}
-		t.Groups[0].Rows = append(t.Groups[0].Rows, page.Row{
-			Cells: []string{b.Name, b.Truth, fmt.Sprintf("%g", 100*b.Budget), fmt.Sprint(b.Delay), b.Want, fmt.Sprintf("%.3f", b.Got), met},
-			Bad:   !b.Met,
-		})
+		rows = append(rows, barRow(b.Name, b.Truth, b.Budget, fmt.Sprint(b.Delay), b.Want, b.Got, b.Met))
 	}
-	return page.Section{Title: "Bars", Text: []string{"They were fixed before the controllers were written. Shares are of 1."}, Tables: []page.Table{t}}
+	return barSection("truth", rows)
 }
 
 // everything is the table of all rows.

@@ -226,3 +226,50 @@ func TestReplay(t *testing.T) {
 		}
 	}
 }
+
+func emulatorRow(controller, phase string, first, rest, of float64) eval.EmulatorRow {
+	row := eval.EmulatorRow{
+		Budget: .05, Delay: eval.DelayDaemon, Phase: phase, Controller: controller, Runs: 3,
+		Violated: map[string]eval.Estimate{"a": with(rest, .01)}, First: new(with(first, .02)), Carried: with(.8, .01), Answered: .7,
+	}
+	if rest > 0 {
+		row.Rest = new(with(rest, .01))
+	}
+	if of > 0 {
+		row.OfOptimum, row.OptimumLeast = new(with(of, .03)), new(of-.1)
+	}
+	return row
+}
+
+func TestEmulator(t *testing.T) {
+	r := eval.EmulatorReport{
+		Mesh: "small", Policy: "tabular", Samples: 3000, Seeds: []uint64{1001, 1002, 1003}, Oracle: "the whole-run oracle.", Services: []string{"a", "b"},
+		Rows: []eval.EmulatorRow{
+			emulatorRow("zero", "normal", .4, .5, 1.1), emulatorRow("zero", "fault", .6, .6, 1.2),
+			emulatorRow(eval.ControllerFull, "normal", .04, .03, .95), emulatorRow(eval.ControllerFull, "fault", .11, .05, .86),
+		},
+		Bars: []eval.EmulatorBar{{Name: "violated", Phase: "fault", Budget: .05, Delay: 1, Want: "<= 0.07", Got: .05, Met: true}},
+	}
+	p := Emulator(r, about())
+	want := []string{
+		"Controller full, under a budget of 5 %, violates in phase normal, 3.0 ±1.0 % of the intervals after the first 100 (in those, 4.0 ±2.0 %), carrying 95.0 ±3.0 % of the oracle’s load; " +
+			"in phase fault, 5.0 ±1.0 % of the intervals after the first 100 (in those, 11.0 ±2.0 %), carrying 86.0 ±3.0 % of the oracle’s load.",
+		"All bars that were set beforehand are met (1).",
+	}
+	if d := cmp.Diff(want, p.Lead); d != "" {
+		t.Errorf("summary (-want +got):\n%s", d)
+	}
+	html(t, p)
+	if figures := find(t, p, "Budget 5 %, delay daemon").Figures; len(figures) != 3 || len(figures[0].Chart.Series) != 2 {
+		t.Errorf("%d figures, want three of two controllers", len(figures))
+	}
+	groups := find(t, p, "All figures").Tables[0].Groups
+	if len(groups) != 2 || groups[0].Title != "Budget 5 %, delay daemon, phase normal" || !cmp.Equal(groups[0].Rows[1].Cells[:4], []string{"full", "3.0 ±1.0", "-", "4.0 ±2.0"}) {
+		t.Errorf("groups %+v", groups)
+	}
+	// Without an oracle and with short phases there is less to show.
+	r.Rows = []eval.EmulatorRow{emulatorRow("zero", "normal", .4, 0, 0)}
+	if figures := find(t, Emulator(r, about()), "Budget 5 %, delay daemon").Figures; len(figures) != 1 {
+		t.Errorf("%d figures, want the first intervals alone", len(figures))
+	}
+}
