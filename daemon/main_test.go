@@ -15,5 +15,8 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == "plugin" && os.Args[2] == "serve" {
 		os.Exit(serve.Main(daemon.Builtins()[os.Args[3]]()))
 	}
+	if config := os.Getenv("CRASH_TEST_CONFIG"); config != "" {
+		daemon.CrashChild(config, os.Getenv("CRASH_TEST_CLOCK")) // does not return
+	}
 	goleak.VerifyTestMain(m)
 }
