@@ -24,7 +24,7 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	c := app.Command("evaluate", "Judge policies on a model of a dataset, and on configurations that they have not seen.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").String()
 	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").String()
-	policies := c.Flag("policy", "A policy: optimum, tabular, rollout, learned, threshold, static, random, or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all but learned, which takes seconds to train for each seed, and rollout, which differs from tabular only where the guard limits steps.").Strings()
+	policies := c.Flag("policy", "A policy: optimum, tabular, rollout, learned, threshold, static, random, none (no control), or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all but learned, which takes seconds to train for each seed, and rollout, which differs from tabular only where the guard limits steps.").Strings()
 	seed := c.Flag("seed", "The first seed of the runs.").Default("1").Uint64()
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
 	replay := addReplay(c)
@@ -38,10 +38,10 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
 		}
 		if *emulator.on == onEmulator {
-			if len(*policies) > 0 || *rows != 0 || *sequentially || *asHTML != "" {
-				return usageError{errors.New("evaluate: --on emulator judges controllers of error budgets: leave out --policy, --rows, --sequential and --html")}
+			if len(*policies) > 0 || *rows != 0 || *sequentially {
+				return usageError{errors.New("evaluate: --on emulator judges controllers of error budgets: leave out --policy, --rows and --sequential")}
 			}
-			return emulator.run(replay, *rulesFile, *data, *seed, *seeds, *asJSON, stdout, stderr)
+			return emulator.run(replay, *rulesFile, *data, *seed, *seeds, *asJSON, *asHTML, stdout, stderr)
 		}
 		if *rulesFile == "" || *data == "" {
 			return usageError{errors.New("evaluate: want --rules and --dataset, or --on emulator")}
@@ -54,6 +54,9 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 		}
 		o := eval.Options{Seed: *seed, Seeds: *seeds, SampleRows: *rows}
 		if *sequentially {
+			if *asHTML != "" {
+				return usageError{errors.New("evaluate: --sequential has no page: leave out --html")}
+			}
 			return sequential(*rulesFile, *data, o, *asJSON, stdout, stderr)
 		}
 		return evaluate(*rulesFile, *data, *policies, o, *asJSON, *asHTML, stdout, stderr)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/eval/report"
 )
 
 // What `evaluate` can judge on.
@@ -38,7 +40,7 @@ func addEmulator(c *kingpin.CmdClause) emulatorFlags {
 	}
 }
 
-func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint64, seeds int, asJSON bool, stdout, stderr io.Writer) error {
+func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint64, seeds int, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
 	o := eval.EmulatorOptions{Controllers: *shared.controllers, Seed: seed, Runs: seeds}
 	if data != "" || *shared.directory != "" {
 		return usageError{errors.New("evaluate: --on emulator learns from the emulator alone: leave out --dataset and --replay")}
@@ -57,12 +59,17 @@ func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint
 	if o.Graph, o.Rules, err = f.load(rulesFile); err != nil {
 		return usageError{err}
 	}
+	html, err := openHTML(asHTML)
+	if err != nil {
+		return err
+	}
+	defer html.discard()
 	ctx, cancel := interruptible()
 	defer cancel()
 	p := progress.New("evaluate", stderr)
 	defer p.Stop()
 	o.Progress = p.Count
-	report, err := unlessStopped(ctx, func() (eval.EmulatorReport, error) { return eval.Emulator(ctx, o) })
+	result, err := unlessStopped(ctx, func() (eval.EmulatorReport, error) { return eval.Emulator(ctx, o) })
 	if ctx.Err() != nil {
 		return fmt.Errorf("evaluate: %w", errStopped)
 	}
@@ -71,10 +78,13 @@ func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint
 		return usageError{fmt.Errorf("evaluate: %w", err)}
 	}
 	p.Stop()
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(report)
+	if err := html.write(report.Emulator(result, about(os.Args[1:], o.Rules.Name, rulesFile, "", "", 0))); err != nil {
+		return err
 	}
-	return report.WriteText(stdout)
+	if asJSON {
+		return json.NewEncoder(stdout).Encode(result)
+	}
+	return result.WriteText(stdout)
 }
 
 func (f emulatorFlags) load(rulesFile string) (eval.Graph, *rules.Mesh, error) {
