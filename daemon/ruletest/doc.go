@@ -10,6 +10,9 @@
 //	[[test]]
 //	name = "a slow minute"
 //	interval = "5s"                      # between the samples of series; default: the mesh's
+//	margin = 0.05                        # of every objective at the start, as a model's card has it; default: 0
+//	spread = 0.1                         # likewise, of the model's residuals: the margin's step is .3 of it
+//	tolerance = 0.01                     # of numbers, relative to those above 1; default: 1e-6
 //
 //	  [[test.series]]
 //	  series = 'windvane:latency_seconds:p95{service="a"}'
