@@ -14,7 +14,6 @@ import (
 	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
-	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/nn"
 )
 
@@ -22,26 +21,13 @@ import (
 // the policy does with proposals is on its own.
 func artefact(t *testing.T, seed uint64) *Artefact {
 	t.Helper()
-	table := &model.Table{Services: []string{"a", "b"}, Signals: []string{"latency", "latency"}, Loads: [][]float64{{5, 10, 20}, {5, 20}}}
-	for _, s := range table.Services {
-		table.Knobs = append(table.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Service: s, Max: 1, Levels: 6})
-		for _, v := range []string{"v1", "v2"} {
-			table.Knobs = append(table.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + s, Part: v}, Service: s, Max: 1, Levels: 6})
+	table := plugintest.Table(t, [][]float64{{5, 10, 20}, {5, 20}}, func(a policy.Action, load []float64) []float64 {
+		out := make([]float64, len(load))
+		for s, name := range []string{"a", "b"} {
+			b, w := plugintest.Of(a, name)
+			out[s] = .02 + .002*load[s]*(1-b)*(1+w)
 		}
-	}
-	policy.SortKnobs(table.Knobs)
-	grid, err := policy.Grid(table.Knobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model.EachLoad(table.Loads, func(offered []float64) {
-		for _, a := range grid {
-			for s, name := range table.Services {
-				b, _ := a.Get(policy.KnobID{Kind: policy.Blocking, Target: name})
-				w, _ := a.Get(policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + name, Part: "v1"})
-				table.Values = append(table.Values, float32(.02+.002*offered[s]*(1-b)*(1+w)))
-			}
-		}
+		return out
 	})
 	net := nn.New(4, 16, 24)
 	net.Orthogonal(rand.New(rand.NewPCG(seed, 1)), 1)
@@ -61,25 +47,6 @@ func configured(t *testing.T, a *Artefact) *Policy {
 	return p
 }
 
-func observation(t *testing.T, table *model.Table, x, y, bound float64) policy.Observation {
-	t.Helper()
-	grid, err := policy.Grid(table.Knobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := policy.Observation{Knobs: table.Knobs, Live: grid[0].Clone(), Limits: policy.Limits{MaxStep: 1, TotalBlocking: 1}}
-	for i, s := range table.Services {
-		o.Services = append(o.Services, policy.Service{Name: s, Value: 1, Objectives: []policy.Objective{
-			{Signal: "latency", Kind: policy.LatencyObjective, Bound: bound, Budget: .05},
-		}})
-		o.State = append(o.State,
-			policy.Signal{Name: "latency", Service: s, Role: policy.RoleLatency, Value: .05, Status: policy.Valid},
-			policy.Signal{Name: "offered", Service: s, Role: policy.RoleOffered, Value: []float64{x, y}[i], Status: policy.Valid})
-	}
-	o.State.Sort()
-	return o
-}
-
 // Whatever the network proposes: the action is on the grid and valid, the guard has
 // nothing to edit, no margin is broken by the table, the same observation gets the same
 // decision, and infeasible sheds what is above its bound.
@@ -90,7 +57,7 @@ func TestWhateverTheNetworkProposes(t *testing.T) {
 		a := artefact(t, seed)
 		p := configured(t, a)
 		for range 100 {
-			o := observation(t, a.Table, 4+18*rng.Float64(), 4+18*rng.Float64(), .025+.05*rng.Float64())
+			o := plugintest.Observation(a.Table.Knobs, .025+.05*rng.Float64(), 4+18*rng.Float64(), 4+18*rng.Float64())
 			o.Limits = policy.Limits{MaxStep: .2 + .8*rng.Float64(), TotalBlocking: .3 + .7*rng.Float64()}
 			o.Live = p.choice.Grid[rng.IntN(len(p.choice.Grid))].Clone()
 			o.Services[0].Floor = float64(rng.IntN(3))
@@ -136,7 +103,7 @@ func TestWhateverTheNetworkProposes(t *testing.T) {
 func TestInfeasibleShedsWhatIsAboveItsBound(t *testing.T) {
 	a := artefact(t, 1)
 	p := configured(t, a)
-	o := observation(t, a.Table, 10, 10, .019) // below what an idle service has
+	o := plugintest.Observation(a.Table.Knobs, .019, 10, 10) // below what an idle service has
 	o.Services[1].Objectives[0].Bound = 1
 	d, err := p.Decide(context.Background(), o)
 	if err != nil || !d.Infeasible || d.Action[0].Value != 1 || d.Action[1].Value != o.Live[1].Value {
@@ -147,7 +114,7 @@ func TestInfeasibleShedsWhatIsAboveItsBound(t *testing.T) {
 func TestBeyondTheDataNothingIsPromised(t *testing.T) {
 	a := artefact(t, 1)
 	p := configured(t, a)
-	o := observation(t, a.Table, 40, 10, 1)
+	o := plugintest.Observation(a.Table.Knobs, 1, 40, 10)
 	for i := range 2 {
 		o.Live[i].Value = .4
 	}
@@ -179,7 +146,7 @@ func TestDecideRefuses(t *testing.T) {
 			o.Live[2].Value, o.Live[3].Value = .5, .5
 		}, "raise max_step"},
 	} {
-		o := observation(t, a.Table, 10, 10, .06)
+		o := plugintest.Observation(a.Table.Knobs, .06, 10, 10)
 		c.change(&o)
 		if _, err := p.Decide(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.want)
@@ -240,7 +207,7 @@ func TestConfigureRefusesWhatDoesNotFit(t *testing.T) {
 		if err := p.Configure(context.Background(), c.config); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.want)
 		}
-		if _, err := p.Decide(context.Background(), observation(t, good.Table, 10, 10, .06)); err != nil {
+		if _, err := p.Decide(context.Background(), plugintest.Observation(good.Table.Knobs, .06, 10, 10)); err != nil {
 			t.Errorf("%s: the policy did not stay as it was: %v", name, err)
 		}
 	}
@@ -296,7 +263,7 @@ func BenchmarkDecide(b *testing.B) {
 	t := &testing.T{}
 	a := artefact(t, 1)
 	p := configured(t, a)
-	o := observation(t, a.Table, 12, 13, .06)
+	o := plugintest.Observation(a.Table.Knobs, .06, 12, 13)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := p.Decide(context.Background(), o); err != nil {
@@ -309,6 +276,6 @@ func BenchmarkDecide(b *testing.B) {
 func TestTheGuardHasNothingToEdit(t *testing.T) {
 	for seed := range uint64(2) {
 		a := artefact(t, seed)
-		plugintest.Unedited(t, configured(t, a), observation(t, a.Table, 14, 14, .05), 200)
+		plugintest.Unedited(t, configured(t, a), plugintest.Observation(a.Table.Knobs, .05, 14, 14), 200)
 	}
 }

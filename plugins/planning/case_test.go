@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/sim/model"
@@ -14,13 +15,7 @@ import (
 func flat(t *testing.T) *model.Table {
 	t.Helper()
 	tb := &model.Table{Services: []string{"a", "b"}, Signals: []string{"latency", "latency"}, Loads: [][]float64{{0, 20}, {0, 20}}}
-	for _, s := range tb.Services {
-		tb.Knobs = append(tb.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Service: s, Max: 1, Levels: 6})
-		for _, v := range []string{"v1", "v2"} {
-			tb.Knobs = append(tb.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + s, Part: v}, Service: s, Max: 1, Levels: 6})
-		}
-	}
-	tb.Knobs = append(tb.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Replicas, Target: "ns/n"}, Min: 1, Max: 3, Levels: 3, Cost: .5})
+	tb.Knobs = append(plugintest.Knobs(tb.Services...), policy.Knob{KnobID: policy.KnobID{Kind: policy.Replicas, Target: "ns/n"}, Min: 1, Max: 3, Levels: 3, Cost: .5})
 	policy.SortKnobs(tb.Knobs)
 	grid, err := policy.Grid(tb.Knobs)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package plugintest holds policies to what their host expects of them, whatever they
-// observe. It is for tests.
+// observe, and has a small mesh to try them on. It is for tests.
 package plugintest
 
 import (

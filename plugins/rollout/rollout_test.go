@@ -16,62 +16,10 @@ import (
 	"github.com/windvane/windvane/sim/model"
 )
 
-// table is of services over two destinations each, with the given latencies, linear
-// between two loads.
-func table(t *testing.T, services []string, latency func(a policy.Action, load []float64) []float64) *model.Table {
-	t.Helper()
-	tb := &model.Table{Services: services}
-	for _, s := range services {
-		tb.Signals, tb.Loads = append(tb.Signals, "latency"), append(tb.Loads, []float64{5, 20})
-		tb.Residuals = append(tb.Residuals, []float64{-.1, -.05, -.02, 0, .01, .03, .08, .15})
-		tb.Knobs = append(tb.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Service: s, Max: 1, Levels: 6})
-		for _, v := range []string{"v1", "v2"} {
-			tb.Knobs = append(tb.Knobs, policy.Knob{KnobID: policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + s, Part: v}, Service: s, Max: 1, Levels: 6})
-		}
-	}
-	policy.SortKnobs(tb.Knobs)
-	grid, err := policy.Grid(tb.Knobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	model.EachLoad(tb.Loads, func(load []float64) {
-		for _, a := range grid {
-			for _, v := range latency(a, load) {
-				tb.Values = append(tb.Values, float32(v))
-			}
-		}
-	})
-	return tb
-}
-
-func settingsOf(a policy.Action, service string) (blocked, first float64) {
-	blocked, _ = a.Get(policy.KnobID{Kind: policy.Blocking, Target: service})
-	first, _ = a.Get(policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + service, Part: "v1"})
-	return blocked, first
-}
-
-// shared is a mesh of two shared nodes.
-func shared(a policy.Action, load []float64) []float64 {
-	node, used, out := [2]float64{}, [2][2]float64{}, make([]float64, 2)
-	for s, name := range []string{"a", "b"} {
-		b, w := settingsOf(a, name)
-		for d, share := range []float64{w, 1 - w} {
-			node[d] += load[s] * (1 - b) * share
-			used[s][d] = share
-		}
-	}
-	for s := range out {
-		for d, capacity := range []float64{20, 30} {
-			out[s] += used[s][d] * (.02 + .05*node[d]/capacity)
-		}
-	}
-	return out
-}
-
 // ridge is a service that is fast on the second destination and slow on the first, and
 // at one mixture of both too slow to carry anything.
 func ridge(a policy.Action, _ []float64) []float64 {
-	b, w := settingsOf(a, "a")
+	b, w := plugintest.Of(a, "a")
 	switch {
 	case b == 1 || w < .3:
 		return []float64{.01}
@@ -91,27 +39,6 @@ func configured(t *testing.T, p policy.Policy, tb *model.Table, settings string)
 		t.Fatal(err)
 	}
 	return p
-}
-
-func observation(tb *model.Table, bound float64, loads ...float64) policy.Observation {
-	o := policy.Observation{Knobs: tb.Knobs, Limits: policy.Limits{MaxStep: 1, TotalBlocking: 1}}
-	for _, k := range tb.Knobs {
-		v := 0.0
-		if k.Part == "v1" {
-			v = 1
-		}
-		o.Live = append(o.Live, policy.Setting{KnobID: k.KnobID, Value: v})
-	}
-	for i, s := range tb.Services {
-		o.Services = append(o.Services, policy.Service{Name: s, Value: 1, Objectives: []policy.Objective{
-			{Signal: "latency", Kind: policy.LatencyObjective, Bound: bound, Budget: .05},
-		}})
-		o.State = append(o.State,
-			policy.Signal{Name: "latency", Service: s, Role: policy.RoleLatency, Value: .05, Status: policy.Valid},
-			policy.Signal{Name: "offered", Service: s, Role: policy.RoleOffered, Value: loads[i], Status: policy.Valid})
-	}
-	o.State.Sort()
-	return o
 }
 
 func decide(t *testing.T, p policy.Policy, o policy.Observation) policy.Decision {
@@ -138,9 +65,9 @@ func carried(o policy.Observation, a policy.Action) float64 {
 // In front of the ridge every single step costs: tabular stays where it carries .4 of the
 // load. Rollout blocks all for the one interval that it takes to cross, and carries all.
 func TestLooksBeyondTheNextStep(t *testing.T) {
-	tb := table(t, []string{"a"}, ridge)
+	tb := plugintest.Table(t, [][]float64{{5, 20}}, ridge)
 	run := func(p policy.Policy) (carries float64, worst float64) {
-		o := observation(tb, .06, 10)
+		o := plugintest.Observation(tb.Knobs, .06, 10)
 		o.Limits.MaxStep = .2
 		o.Live[0].Value, o.Live[1].Value, o.Live[2].Value = .6, .6, .4
 		for range 20 {
@@ -170,14 +97,14 @@ func TestLooksBeyondTheNextStep(t *testing.T) {
 // under margins and under prices; with one the guard has nothing to edit; and the same
 // observation gets the same decision.
 func TestAgreesWithTabularWhereNothingIsSequential(t *testing.T) {
-	tb := table(t, []string{"a", "b"}, shared)
+	tb := plugintest.Table(t, [][]float64{{5, 20}, {5, 20}}, plugintest.Shared)
 	rng := rand.New(rand.NewPCG(1, 1))
 	seen := map[bool]int{}
 	for _, objectives := range []string{"margin", "price"} {
 		setting := `{"objectives": "` + objectives + `", "hysteresis": 0}`
 		p, base := configured(t, New(), tb, setting), configured(t, tabular.New(), tb, setting)
 		for n := range 60 {
-			o := observation(tb, .03+.03*rng.Float64(), 6+13*rng.Float64(), 6+13*rng.Float64())
+			o := plugintest.Observation(tb.Knobs, .03+.03*rng.Float64(), 6+13*rng.Float64(), 6+13*rng.Float64())
 			for s := range o.Services {
 				obj := &o.Services[s].Objectives[0]
 				obj.Margin, obj.Price, obj.Lag = .3*rng.Float64(), 40*rng.Float64(), .3*float64(n%2)
@@ -207,20 +134,20 @@ func TestAgreesWithTabularWhereNothingIsSequential(t *testing.T) {
 }
 
 func TestInfeasibleShedsWhatIsAboveItsBound(t *testing.T) {
-	tb := table(t, []string{"a", "b"}, shared)
-	o := observation(tb, .001, 10, 10)
+	tb := plugintest.Table(t, [][]float64{{5, 20}, {5, 20}}, plugintest.Shared)
+	o := plugintest.Observation(tb.Knobs, .001, 10, 10)
 	o.Services[1].Objectives[0].Bound = 1
 	d := decide(t, configured(t, New(), tb, ""), o)
-	a, _ := settingsOf(d.Action, "a")
-	b, _ := settingsOf(d.Action, "b")
+	a, _ := plugintest.Of(d.Action, "a")
+	b, _ := plugintest.Of(d.Action, "b")
 	if !d.Infeasible || a != 1 || b != 0 {
 		t.Errorf("infeasible %v, blocking %v and %v; want true, 1, 0", d.Infeasible, a, b)
 	}
 }
 
 func TestBeyondTheDataNothingIsPromised(t *testing.T) {
-	tb := table(t, []string{"a", "b"}, shared)
-	o := observation(tb, .5, 40, 10)
+	tb := plugintest.Table(t, [][]float64{{5, 20}, {5, 20}}, plugintest.Shared)
+	o := plugintest.Observation(tb.Knobs, .5, 40, 10)
 	o.Live[0].Value, o.Live[1].Value = .4, .4
 	d := decide(t, configured(t, New(), tb, ""), o)
 	if d.Expected[0].Supported || !strings.Contains(d.Reason, "outside the data") || d.Action[0].Value < .4 || d.Action[1].Value < .4 {
@@ -230,8 +157,8 @@ func TestBeyondTheDataNothingIsPromised(t *testing.T) {
 
 // The live action stays unless the plan, not the next step, is worth more.
 func TestStaysForLittle(t *testing.T) {
-	tb := table(t, []string{"a"}, ridge)
-	o := observation(tb, .06, 10)
+	tb := plugintest.Table(t, [][]float64{{5, 20}}, ridge)
+	o := plugintest.Observation(tb.Knobs, .06, 10)
 	o.Limits.MaxStep = .2
 	o.Live[0].Value, o.Live[1].Value, o.Live[2].Value = .6, .6, .4
 	d := decide(t, configured(t, New(), tb, `{"horizon": 20, "hysteresis": 0.9}`), o)
@@ -241,7 +168,7 @@ func TestStaysForLittle(t *testing.T) {
 }
 
 func TestConfigureAndDecideRefuse(t *testing.T) {
-	tb := table(t, []string{"a", "b"}, shared)
+	tb := plugintest.Table(t, [][]float64{{5, 20}, {5, 20}}, plugintest.Shared)
 	artefact, err := tb.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +184,7 @@ func TestConfigureAndDecideRefuse(t *testing.T) {
 	if err := New().Configure(context.Background(), policy.Config{Artefact: []byte("x")}); err == nil || !strings.Contains(err.Error(), "train the policy again") {
 		t.Errorf("a damaged artefact: %v", err)
 	}
-	o := observation(tb, .06, 10, 10)
+	o := plugintest.Observation(tb.Knobs, .06, 10, 10)
 	if _, err := New().Decide(context.Background(), o); err == nil {
 		t.Error("decides without an artefact")
 	}
@@ -270,9 +197,9 @@ func TestConfigureAndDecideRefuse(t *testing.T) {
 
 func BenchmarkDecide(b *testing.B) {
 	t := &testing.T{}
-	tb := table(t, []string{"a", "b"}, shared)
+	tb := plugintest.Table(t, [][]float64{{5, 20}, {5, 20}}, plugintest.Shared)
 	p := configured(t, New(), tb, "")
-	o := observation(tb, .06, 12, 13)
+	o := plugintest.Observation(tb.Knobs, .06, 12, 13)
 	o.Limits.MaxStep = .2
 	b.ReportAllocs()
 	for b.Loop() {
@@ -284,6 +211,6 @@ func BenchmarkDecide(b *testing.B) {
 
 // The guard has nothing to edit, whatever is observed.
 func TestTheGuardHasNothingToEdit(t *testing.T) {
-	tb := table(t, []string{"a", "b"}, shared)
-	plugintest.Unedited(t, configured(t, New(), tb, ""), observation(tb, .05, 14, 14), 500)
+	tb := plugintest.Table(t, [][]float64{{5, 20}, {5, 20}}, plugintest.Shared)
+	plugintest.Unedited(t, configured(t, New(), tb, ""), plugintest.Observation(tb.Knobs, .05, 14, 14), 500)
 }

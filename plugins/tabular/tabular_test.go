@@ -16,60 +16,9 @@ import (
 	"github.com/windvane/windvane/sim/model"
 )
 
-func knobs() []policy.Knob {
-	var out []policy.Knob
-	for _, s := range []string{"a", "b"} {
-		out = append(out, policy.Knob{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Service: s, Max: 1, Levels: 6})
-		for _, v := range []string{"v1", "v2"} {
-			out = append(out, policy.Knob{KnobID: policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + s, Part: v}, Service: s, Max: 1, Levels: 6})
-		}
-	}
-	policy.SortKnobs(out)
-	return out
-}
-
-// latency is a mesh of two shared nodes: linear in the loads, so that the table's
-// interpolation is exact.
-func latency(a policy.Action, load []float64) []float64 {
-	node := [2]float64{}
-	used := make([][2]float64, 2)
-	for s, name := range []string{"a", "b"} {
-		b, _ := a.Get(policy.KnobID{Kind: policy.Blocking, Target: name})
-		for d, v := range []string{"v1", "v2"} {
-			w, _ := a.Get(policy.KnobID{Kind: policy.Weight, Target: "ns/vs/" + name, Part: v})
-			node[d] += load[s] * (1 - b) * w
-			used[s][d] = w
-		}
-	}
-	out := make([]float64, 2)
-	for s := range out {
-		for d, capacity := range []float64{20, 30} {
-			out[s] += used[s][d] * (.02 + .05*node[d]/capacity)
-		}
-	}
-	return out
-}
-
 func table(t *testing.T) *model.Table {
 	t.Helper()
-	tb := &model.Table{
-		Knobs: knobs(), Services: []string{"a", "b"}, Signals: []string{"latency", "latency"},
-		Loads: [][]float64{{5, 10, 15, 20}, {5, 20}},
-	}
-	grid, err := policy.Grid(tb.Knobs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, x := range tb.Loads[0] {
-		for _, y := range tb.Loads[1] {
-			for _, a := range grid {
-				for _, v := range latency(a, []float64{x, y}) {
-					tb.Values = append(tb.Values, float32(v))
-				}
-			}
-		}
-	}
-	return tb
+	return plugintest.Table(t, [][]float64{{5, 10, 15, 20}, {5, 20}}, plugintest.Shared)
 }
 
 func configured(t *testing.T) *Policy {
@@ -86,23 +35,10 @@ func configured(t *testing.T) *Policy {
 }
 
 func observation(x, y, bound, margin float64) policy.Observation {
-	o := policy.Observation{Knobs: knobs(), Limits: policy.Limits{MaxStep: 1, TotalBlocking: 1}}
-	for _, k := range o.Knobs {
-		v := 0.0
-		if k.Part == "v1" {
-			v = 1
-		}
-		o.Live = append(o.Live, policy.Setting{KnobID: k.KnobID, Value: v})
+	o := plugintest.Observation(plugintest.Knobs("a", "b"), bound, x, y)
+	for i := range o.Services {
+		o.Services[i].Objectives[0].Margin = margin
 	}
-	for i, s := range []string{"a", "b"} {
-		o.Services = append(o.Services, policy.Service{Name: s, Value: 1, Objectives: []policy.Objective{
-			{Signal: "latency", Kind: policy.LatencyObjective, Bound: bound, Budget: .05, Margin: margin},
-		}})
-		o.State = append(o.State,
-			policy.Signal{Name: "latency", Service: s, Role: policy.RoleLatency, Value: .05, Status: policy.Valid},
-			policy.Signal{Name: "offered", Service: s, Role: policy.RoleOffered, Value: []float64{x, y}[i], Status: policy.Valid})
-	}
-	o.State.Sort()
 	return o
 }
 
@@ -127,7 +63,7 @@ func carried(a policy.Action, x, y float64) float64 {
 // At loads between the table's, the choice is the optimum by enumeration of the truth.
 func TestDecideFindsTheOptimum(t *testing.T) {
 	p := configured(t)
-	grid, err := policy.Grid(knobs())
+	grid, err := policy.Grid(plugintest.Knobs("a", "b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,13 +72,13 @@ func TestDecideFindsTheOptimum(t *testing.T) {
 			const bound = .06
 			best := 0.0
 			for _, a := range grid {
-				v := latency(a, load)
+				v := plugintest.Shared(a, load)
 				if math.Max(v[0], v[1])*(1+margin) <= bound+1e-7 {
 					best = math.Max(best, carried(a, load[0], load[1]))
 				}
 			}
 			d := decide(t, p, observation(load[0], load[1], bound, margin))
-			v := latency(d.Action, load)
+			v := plugintest.Shared(d.Action, load)
 			if worst := math.Max(v[0], v[1]) * (1 + margin); worst > bound+1e-6 {
 				t.Errorf("load %v, margin %v: latency %v under its margin, bound %v", load, margin, worst, bound)
 			}
@@ -167,7 +103,7 @@ func TestDecideKeepsToTheLimits(t *testing.T) {
 		}
 		o.Live = guard.Check(o, d.Action).Action
 	}
-	if v := latency(o.Live, []float64{20, 20}); math.Max(v[0], v[1]) > .06+1e-6 {
+	if v := plugintest.Shared(o.Live, []float64{20, 20}); math.Max(v[0], v[1]) > .06+1e-6 {
 		t.Errorf("after ten cycles the latencies are %v", v)
 	}
 }
@@ -196,7 +132,7 @@ func TestOutsideTheDataNothingIsUnblocked(t *testing.T) {
 			if d.Expected[0].Supported || d.ExpectedLive[1].Supported {
 				t.Errorf("bound %v: a prediction claims support", bound)
 			}
-			v := latency(d.Action, []float64{20, 10})
+			v := plugintest.Shared(d.Action, []float64{20, 10})
 			if !d.Infeasible && math.Max(v[0], v[1]) > bound+1e-6 {
 				t.Errorf("bound %v, live blocking %v: latencies %v at the nearest known load", bound, live, v)
 			}
@@ -234,13 +170,13 @@ func brute(tb *model.Table, o policy.Observation, pricing margin.Pricing) float6
 	for _, r := range tb.Residuals {
 		j.Tails = append(j.Tails, margin.NewTail(r))
 	}
-	j.Begin(&o, tb.Signals, offered, latency(o.Live, offered))
+	j.Begin(&o, tb.Signals, offered, plugintest.Shared(o.Live, offered))
 	best := math.Inf(-1)
 	for _, a := range grid {
 		if len(guard.Limit(o, a).Edits) > 0 {
 			continue
 		}
-		cost, _ := j.Weigh(latency(a, offered), a)
+		cost, _ := j.Weigh(plugintest.Shared(a, offered), a)
 		best = math.Max(best, carried(a, offered[0], offered[1])-cost)
 	}
 	return best
@@ -250,9 +186,6 @@ func brute(tb *model.Table, o policy.Observation, pricing margin.Pricing) float6
 // admissible actions, with whatever the host hands.
 func TestDecideMaximisesTheScore(t *testing.T) {
 	tb := table(t)
-	for range tb.Services {
-		tb.Residuals = append(tb.Residuals, []float64{-.1, -.05, -.02, 0, .01, .03, .08, .15})
-	}
 	artefact, err := tb.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -294,13 +227,13 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 			for _, r := range tb.Residuals {
 				j.Tails = append(j.Tails, margin.NewTail(r))
 			}
-			j.Begin(&o, tb.Signals, load, latency(o.Live, load))
-			cost, _ := j.Weigh(latency(d.Action, load), d.Action)
+			j.Begin(&o, tb.Signals, load, plugintest.Shared(o.Live, load))
+			cost, _ := j.Weigh(plugintest.Shared(d.Action, load), d.Action)
 			if got := carried(d.Action, load[0], load[1]) - cost; got < want-planning.Hysteresis*(load[0]+load[1])-1e-4 || got > want+1e-4 {
 				t.Fatalf("%s, case %d: score %v, the best one is %v", settings, n, got, want)
 			}
 			for i, e := range d.Expected {
-				if risk := j.Risk(i, latency(d.Action, load)[i], d.Action); math.Abs(e.Risk-risk) > 1e-4 || !(e.Risk > 0) {
+				if risk := j.Risk(i, plugintest.Shared(d.Action, load)[i], d.Action); math.Abs(e.Risk-risk) > 1e-4 || !(e.Risk > 0) {
 					t.Fatalf("%s, case %d: a risk of %v is said, it is %v", settings, n, e.Risk, risk)
 				}
 			}
