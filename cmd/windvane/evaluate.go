@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +12,9 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/eval/page"
 	"github.com/windvane/windvane/sim/eval/report"
 	"github.com/windvane/windvane/sim/train"
 )
@@ -34,6 +34,7 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	asHTML := c.Flag("html", "Write a page with plots to a file, too: for people, without script, complete in itself.").PlaceHolder("FILE").String()
 	commands["evaluate"] = func() error {
+		a := answer{*asJSON, *asHTML, stdout, stderr}
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
 		}
@@ -41,13 +42,13 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 			if len(*policies) > 0 || *rows != 0 || *sequentially {
 				return usageError{errors.New("evaluate: --on emulator judges controllers of error budgets: leave out --policy, --rows and --sequential")}
 			}
-			return emulator.run(replay, *rulesFile, *data, *seed, *seeds, *asJSON, *asHTML, stdout, stderr)
+			return emulator.run(replay, *rulesFile, *data, *seed, *seeds, a)
 		}
 		if *rulesFile == "" || *data == "" {
 			return usageError{errors.New("evaluate: want --rules and --dataset, or --on emulator")}
 		}
 		if *replay.directory != "" {
-			return replay.run(*rulesFile, *data, *seed, *asJSON, *asHTML, stdout, stderr)
+			return replay.run(*rulesFile, *data, *seed, a)
 		}
 		if *rows < 0 {
 			return usageError{fmt.Errorf("evaluate: --rows %d: want at least 1", *rows)}
@@ -57,13 +58,13 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 			if *asHTML != "" {
 				return usageError{errors.New("evaluate: --sequential has no page: leave out --html")}
 			}
-			return sequential(*rulesFile, *data, o, *asJSON, stdout, stderr)
+			return sequential(*rulesFile, *data, o, a)
 		}
-		return evaluate(*rulesFile, *data, *policies, o, *asJSON, *asHTML, stdout, stderr)
+		return evaluate(*rulesFile, *data, *policies, o, a)
 	}
 }
 
-func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
+func evaluate(rulesFile, data string, policies []string, o eval.Options, a answer) error {
 	var err error
 	if o.Policies, o.Artefacts, err = subjects(policies); err != nil {
 		return usageError{err}
@@ -72,32 +73,12 @@ func evaluate(rulesFile, data string, policies []string, o eval.Options, asJSON 
 	if o.Rules, o.Dataset, digest, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err
 	}
-	html, err := openHTML(asHTML)
-	if err != nil {
-		return err
-	}
-	defer html.discard()
-	ctx, cancel := interruptible()
-	defer cancel()
-	p := progress.New("evaluate", stderr)
-	defer p.Stop()
-	o.Progress = p.Count
-	result, err := unlessStopped(ctx, func() (eval.Report, error) { return eval.Evaluate(ctx, o) })
-	if ctx.Err() != nil {
-		return fmt.Errorf("evaluate: %w", errStopped)
-	}
-	if err != nil {
-		// What can fail here is how rules, data and artefacts fit each other.
-		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
-	}
-	p.Stop()
-	if err := html.write(report.Evaluation(result, about(os.Args[1:], o.Rules.Name, rulesFile, data, digest, o.Dataset.Rows()))); err != nil {
-		return err
-	}
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(result)
-	}
-	return result.WriteText(stdout)
+	return judge(a, data+" with "+rulesFile, func(ctx context.Context, progress func(string, int, int)) (eval.Report, error) {
+		o.Progress = progress
+		return eval.Evaluate(ctx, o)
+	}, func(r eval.Report) page.Page {
+		return report.Evaluation(r, about(os.Args[1:], o.Rules.Name, rulesFile, data, digest, o.Dataset.Rows()))
+	})
 }
 
 // subjects tells names from directories. An artefact is judged as it is, and what it

@@ -2,18 +2,17 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/eval/page"
 	"github.com/windvane/windvane/sim/eval/report"
 )
 
@@ -40,7 +39,7 @@ func addEmulator(c *kingpin.CmdClause) emulatorFlags {
 	}
 }
 
-func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint64, seeds int, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
+func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint64, seeds int, a answer) error {
 	o := eval.EmulatorOptions{Controllers: *shared.controllers, Seed: seed, Runs: seeds}
 	if data != "" || *shared.directory != "" {
 		return usageError{errors.New("evaluate: --on emulator learns from the emulator alone: leave out --dataset and --replay")}
@@ -59,32 +58,12 @@ func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint
 	if o.Graph, o.Rules, err = f.load(rulesFile); err != nil {
 		return usageError{err}
 	}
-	html, err := openHTML(asHTML)
-	if err != nil {
-		return err
-	}
-	defer html.discard()
-	ctx, cancel := interruptible()
-	defer cancel()
-	p := progress.New("evaluate", stderr)
-	defer p.Stop()
-	o.Progress = p.Count
-	result, err := unlessStopped(ctx, func() (eval.EmulatorReport, error) { return eval.Emulator(ctx, o) })
-	if ctx.Err() != nil {
-		return fmt.Errorf("evaluate: %w", errStopped)
-	}
-	if err != nil {
-		// What can fail here is how graph, rules and flags fit each other.
-		return usageError{fmt.Errorf("evaluate: %w", err)}
-	}
-	p.Stop()
-	if err := html.write(report.Emulator(result, about(os.Args[1:], o.Rules.Name, rulesFile, "", "", 0))); err != nil {
-		return err
-	}
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(result)
-	}
-	return result.WriteText(stdout)
+	return judge(a, "evaluate", func(ctx context.Context, progress func(string, int, int)) (eval.EmulatorReport, error) {
+		o.Progress = progress
+		return eval.Emulator(ctx, o)
+	}, func(r eval.EmulatorReport) page.Page {
+		return report.Emulator(r, about(os.Args[1:], o.Rules.Name, rulesFile, "", "", 0))
+	})
 }
 
 func (f emulatorFlags) load(rulesFile string) (eval.Graph, *rules.Mesh, error) {

@@ -2,17 +2,16 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
+	"context"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
-	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/sim/eval"
+	"github.com/windvane/windvane/sim/eval/page"
 	"github.com/windvane/windvane/sim/eval/report"
 )
 
@@ -56,7 +55,7 @@ func readBudgets(text, fallback string) ([]float64, error) {
 	return out, nil
 }
 
-func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, asHTML string, stdout, stderr io.Writer) error {
+func (f replayFlags) run(rulesFile, data string, seed uint64, a answer) error {
 	o := eval.ReplayOptions{Directory: *f.directory, Controllers: *f.controllers, Seed: seed, Runs: *f.runs}
 	if *f.runs < 1 || *f.runs > 1000 {
 		return usageError{fmt.Errorf("evaluate: --runs %d: want 1 to 1000", *f.runs)}
@@ -76,30 +75,10 @@ func (f replayFlags) run(rulesFile, data string, seed uint64, asJSON bool, asHTM
 	if o.Rules, o.Dataset, digest, err = loadData("evaluate", rulesFile, data); err != nil {
 		return err
 	}
-	html, err := openHTML(asHTML)
-	if err != nil {
-		return err
-	}
-	defer html.discard()
-	ctx, cancel := interruptible()
-	defer cancel()
-	p := progress.New("evaluate", stderr)
-	defer p.Stop()
-	o.Progress = p.Count
-	result, err := unlessStopped(ctx, func() (eval.ReplayReport, error) { return eval.Replay(ctx, o) })
-	if ctx.Err() != nil {
-		return fmt.Errorf("evaluate: %w", errStopped)
-	}
-	if err != nil {
-		// What can fail here is how the directory, rules and data fit each other.
-		return usageError{fmt.Errorf("%s with %s: %w", data, rulesFile, err)}
-	}
-	p.Stop()
-	if err := html.write(report.Replay(result, seed, about(os.Args[1:], o.Rules.Name, rulesFile, data, digest, o.Dataset.Rows()))); err != nil {
-		return err
-	}
-	if asJSON {
-		return json.NewEncoder(stdout).Encode(result)
-	}
-	return result.WriteText(stdout)
+	return judge(a, data+" with "+rulesFile, func(ctx context.Context, progress func(string, int, int)) (eval.ReplayReport, error) {
+		o.Progress = progress
+		return eval.Replay(ctx, o)
+	}, func(r eval.ReplayReport) page.Page {
+		return report.Replay(r, seed, about(os.Args[1:], o.Rules.Name, rulesFile, data, digest, o.Dataset.Rows()))
+	})
 }
