@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -17,11 +18,8 @@ import (
 // setting in every cycle. Its clock is the parent's: it asks for each cycle over HTTP.
 func CrashChild(config, clock string) {
 	ctx := context.Background()
-	d, err := New(ctx, Options{ConfigFile: config, Clock: remoteClock(clock)})
+	d, err := NewRestless(ctx, Options{ConfigFile: config, Clock: remoteClock(clock)}, journal.RealDisk())
 	if err == nil {
-		for _, m := range d.current.Load().meshes {
-			m.options.Active = &loop.Decider{Name: "restless", Policy: restless{}}
-		}
 		err = d.Start(ctx)
 	}
 	if err == nil {
@@ -33,6 +31,20 @@ func CrashChild(config, clock string) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// NewRestless is New with a policy that changes every setting in every cycle, and with a
+// disk under the journal.
+func NewRestless(ctx context.Context, o Options, disk journal.Disk) (*Daemon, error) {
+	o.disk = disk
+	d, err := New(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range d.current.Load().meshes {
+		m.options.Active = &loop.Decider{Name: "restless", Policy: restless{}}
+	}
+	return d, nil
 }
 
 // remoteClock is the URL that answers with the time of the next cycle, when it is due;

@@ -38,6 +38,8 @@ type Options struct {
 	Clock  Clock             // nil: the wall clock
 	Random func() float64    // in [0,1), for jitter; nil: no jitter
 	Watch  func(loop.Report) // is given each cycle's report before the next cycle is due; nil: nobody is
+
+	disk journal.Disk // the journal's; zero: the real one
 }
 
 // Daemon runs the meshes of a configuration. Start, Reload and Stop may be called
@@ -99,7 +101,10 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	var repair journal.Repair
-	if d.journal, repair, err = journal.Open(JournalDirectory(c.StateDirectory)); err != nil {
+	if o.disk.Create == nil {
+		o.disk = journal.RealDisk()
+	}
+	if d.journal, repair, err = journal.OpenOn(JournalDirectory(c.StateDirectory), o.disk); err != nil {
 		return nil, err
 	}
 	if text := repair.String(); text != "" {

@@ -77,10 +77,8 @@ func result(i *journal.Intent, live policy.Action, own bool, applied error) stri
 	switch {
 	case !i.Act:
 		return journal.ResultNotApplied
-	case live == nil && applied != nil:
-		return journal.ResultFailed
 	case live == nil:
-		return journal.ResultUnknown
+		return journal.ResultUnknown // also after an error: its answer may be what was lost
 	case live.Equal(i.Guarded, policy.Rounding):
 		return journal.ResultConverged // also when the answer to the write was lost
 	case applied != nil:
