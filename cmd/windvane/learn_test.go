@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/windvane/windvane/internal/progress"
@@ -81,5 +85,50 @@ func TestStoppedTrainingIsResumed(t *testing.T) {
 	}
 	if err := do(context.Background(), true); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged checkpoint: %v", err)
+	}
+}
+
+// interrupter sends this process an interrupt when a training is spoken of, as a person
+// would press Ctrl-C then.
+type interrupter struct{ said bytes.Buffer }
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("steps learned")) {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+			return 0, err
+		}
+	}
+	return i.said.Write(p)
+}
+
+// An interrupted training says how to go on, and goes on from there.
+func TestInterruptedTrainingGoesOn(t *testing.T) {
+	examples, out := filepath.Join("..", "..", "examples", "scaling"), filepath.Join(t.TempDir(), "out")
+	data := filepath.Join(t.TempDir(), "scaling.dataset")
+	var discarded bytes.Buffer
+	if code := run([]string{"import", "trace", filepath.Join(examples, "trace.csv"), "--mapping", filepath.Join(examples, "mapping.toml"), "-o", data}, &discarded, &discarded); code != exitOK {
+		t.Fatal(discarded.String())
+	}
+	stopped := regexp.MustCompile(`train: stopped after (\d+) of 1000000000 steps; the same command with --resume goes on from .*learned\.checkpoint`)
+	command := []string{"train", "--rules", filepath.Join(examples, "rules.toml"), "--dataset", data, "--policy", "learned", "--steps", "1000000000", "-o", out}
+	before := 0
+	for range 2 {
+		i := &interrupter{}
+		if code := run(command, &discarded, i); code != exitFailed {
+			t.Errorf("exit code %d, want %d", code, exitFailed)
+		}
+		m := stopped.FindStringSubmatch(i.said.String())
+		if m == nil {
+			t.Fatalf("said %q", i.said.String())
+		}
+		if steps, err := strconv.Atoi(m[1]); err != nil || steps <= before {
+			t.Errorf("stopped after %s steps, before after %d (%v)", m[1], before, err)
+		} else {
+			before = steps
+		}
+		if _, err := os.Stat(filepath.Join(out, checkpointFile)); err != nil {
+			t.Fatal(err)
+		}
+		command = append(command, "--resume")
 	}
 }
