@@ -1,14 +1,18 @@
 // Package rollout is the policy that looks ahead online: each admissible action is
 // valued by what it is worth now and by what the tabular policy, taking the best action
 // within reach in each interval, would earn from there over a horizon, on the same table
-// of predictions and within the same limits.
+// of predictions and within the same limits. It is the online rollout of F. S. Samani and
+// R. Stadler's later work, after Bertsekas.
 //
-// It differs from tabular where a step limit makes the present choice decide what can be
-// chosen next: tabular takes the best action within reach and can stay where no single
-// step is better; rollout takes the first of several steps. Without a step limit both
-// choose the same. It needs no training of its own: it adapts with the table, the margins
-// and the limits. It is the online rollout of F. S. Samani and R. Stadler's later work,
-// after Bertsekas.
+// Use it where a step limit (max_step) makes the present choice decide what can be chosen
+// next: tabular takes the best action within reach, and stays where no single step is
+// better; rollout takes the first of several steps. It needs no training of its own, and
+// adapts with the table, the margins and the limits.
+//
+// Do not use it where steps are not limited, as it then chooses what tabular chooses and
+// looks at every action to do so; where the load moves further within the horizon than it
+// does within an interval, as it then plans for a load that is over (a shorter horizon
+// helps); or where there are too many actions for a table (search).
 //
 // The forecast of the load is that it stays: an observation holds one interval, and a
 // policy keeps nothing between calls. Then an action that is in force some intervals

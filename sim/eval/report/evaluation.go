@@ -157,7 +157,9 @@ func (e evaluation) everything() page.Section {
 
 var objectives = map[string]string{train.ObjectiveBudget: "Error budgets", train.ObjectiveReward: "Published reward"}
 
-var truths = map[string]string{eval.OnModel: "on the model of all data", eval.OnHeldOut: "on configurations held out"}
+var truths = map[string]string{
+	eval.OnModel: "on the model of all data", eval.OnHeldOut: "on configurations held out", eval.OnSample: "on the same, known from a few rows",
+}
 
 func (e evaluation) row(r eval.Row) page.Row {
 	out := page.Row{Cells: []string{called(nameOf(r)), "-", "-"}}
