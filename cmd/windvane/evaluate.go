@@ -29,7 +29,7 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
 	replay := addReplay(c)
 	emulator := addEmulator(c)
-	rows := c.Flag("rows", "Judge, beside the rest, policies that have learned from so many rows of the dataset, drawn at random.").Int()
+	rows := c.Flag("rows", "Judge on configurations held out, beside the rest, policies that have learned from only so many rows of the others, drawn at random.").Int()
 	sequentially := c.Flag("sequential", "Judge, on the reward alone, where an action is in force an interval later and a knob moves one level at a time: value iteration, PPO, rollout, the myopic tabular policy, and the best static setting.").Bool()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	asHTML := c.Flag("html", "Write a page with plots to a file, too: for people, without script, complete in itself.").PlaceHolder("FILE").String()
