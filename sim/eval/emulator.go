@@ -76,13 +76,13 @@ func ParseDelay(text string) (Delay, error) {
 const ControllerZero = "zero"
 
 // EmulatorControllers lists what Emulator knows, the default ones first: those of
-// Replay that keep to margins, and one that has none.
+// Replay that follow what is measured, and one that has no margin.
 func EmulatorControllers() []Controller {
 	zero := margin.Defaults()
 	zero.Min, zero.Max, zero.Lag, zero.Forget = 0, 0, 0, 0
 	out := []Controller{{Name: ControllerZero, About: "no margin: the model's mean is planned on, whatever is measured", params: zero}}
 	for _, c := range Controllers() {
-		if c.settings == "" && !c.planned && !c.frozen {
+		if !c.planned && !c.frozen {
 			out = append(out, c)
 		}
 	}
@@ -160,7 +160,20 @@ func newEmulation(o EmulatorOptions) (*emulation, error) {
 	if e.wiring, err = wire(e.mesh, e.knobs, e.services); err != nil {
 		return nil, err
 	}
-	return e, e.span()
+	if err = e.span(); err != nil {
+		return nil, err
+	}
+	return e, e.canPrice()
+}
+
+// canPrice refuses controllers that the policy has nothing for.
+func (e *emulation) canPrice() error {
+	for _, c := range e.controllers {
+		if c.priced && e.policy == search.Name {
+			return fmt.Errorf("controller %s prices violations; this mesh has too many settings for the policy that can, and is searched", c.Name)
+		}
+	}
+	return nil
 }
 
 // span lists the settings that there are, as far as they can be listed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/search"
@@ -99,6 +100,7 @@ type learnt struct {
 	artefact []byte
 	card     train.Card
 	fits     []model.Fit // by service
+	prices   [][]float64 // of violations, by budget and service; nil: no controller has to know
 }
 
 // learn fits the model, and makes the policy of it.
@@ -113,14 +115,26 @@ func (e *emulation) learn(seed uint64) (learnt, error) {
 			return learnt{}, err
 		}
 		artefact, err := s.Model.Encode()
-		return learnt{artefact, s.Card, s.Model.Fit}, err
+		return learnt{artefact: artefact, card: s.Card, fits: s.Model.Fit}, err
 	}
 	t, err := train.EnumerateTabularAt(e.Rules, d, train.LoadGrid(d), model.TreeParamsFor(d.Rows()), "", seed)
 	if err != nil {
 		return learnt{}, err
 	}
-	artefact, err := t.Table.Encode()
-	return learnt{artefact, t.Card, t.Model.Fit}, err
+	l := learnt{card: t.Card, fits: t.Model.Fit}
+	if slices.ContainsFunc(e.controllers, func(c Controller) bool { return c.priced }) {
+		for _, b := range e.Budgets {
+			goal := *e.goal
+			goal.Budget = e.budgets(b)
+			prices, err := train.Prices(&goal, t.Table, train.Survival(t.Table), seed)
+			if err != nil {
+				return learnt{}, err
+			}
+			l.prices = append(l.prices, prices)
+		}
+	}
+	l.artefact, err = t.Table.Encode()
+	return l, err
 }
 
 // mostActions are enumerated; where there are more, they are searched.
@@ -138,14 +152,17 @@ func (e *emulation) configured(ctx context.Context, l learnt, settings string) (
 	return p, p.Configure(ctx, policy.Config{Artefact: l.artefact, Settings: []byte(settings)})
 }
 
-// initial is what the model says of an objective with this budget before anything is
-// measured of it.
-func (e *emulation) initial(l learnt, budget float64) func(service, signal string) margin.Calibration {
+// initial is what the model says of an objective with this one of the budgets before
+// anything is measured of it.
+func (e *emulation) initial(l learnt, budget int) func(service, signal string) margin.Calibration {
 	return func(service, signal string) margin.Calibration {
 		first := l.card.Initial(service, signal)
 		for i, s := range e.services {
 			if s.Name == service {
-				first.Margin, first.Price = l.fits[i].Quantile(1-budget), 0
+				first.Margin, first.Price = l.fits[i].Quantile(1-e.Budgets[budget]), 0
+				if l.prices != nil {
+					first.Price = l.prices[budget][i]
+				}
 			}
 		}
 		return first

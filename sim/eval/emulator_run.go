@@ -42,7 +42,7 @@ func (e *emulation) run(ctx context.Context, l learnt, seed uint64, of trial) ([
 	loop := ClosedLoop{
 		Mesh:     withBudget(e.Rules, budget),
 		Emulator: emulator.Options{Graph: s.graph, Seed: seed, SettleSeconds: e.Graph.SettleSeconds},
-		Policy:   p, Params: c.params, Initial: e.initial(l, budget),
+		Policy:   p, Params: c.params, Initial: e.initial(l, of.budget),
 		Start: epoch, From: s.from(), Intervals: s.intervals(), Scrape: e.Graph.Scrape, Quantile: emulatorQuantile, Phase: s.phaseAt,
 		Announced: delay != DelayDaemon, Late: max(0, int(delay)),
 	}

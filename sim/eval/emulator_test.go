@@ -306,6 +306,42 @@ func TestEmulatorSearches(t *testing.T) {
 	}
 }
 
+// Who prices violations plans otherwise than who keeps margins, from prices that the
+// model says; where risks have to come true first, it begins as they do.
+func TestEmulatorPrices(t *testing.T) {
+	o := emulatorOptions(t)
+	o.Controllers, o.Runs = []string{"full", "price+correction", "auto"}, 1
+	o.phases = []emulatorPhase{{PhaseNormal, 60}, {PhaseFault, 40}, {PhaseBack, 40}, {PhaseGrowth, 40}}
+	e, err := newEmulation(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := e.learn(1001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := e.initial(l, 0)("only", "latency"); !(first.Price > 0) {
+		t.Errorf("the model says a price of %v", first.Price)
+	}
+	carried := map[string]float64{}
+	for i, c := range e.controllers {
+		all, err := e.run(t.Context(), l, 1001, e.subject(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			carried[c.Name] += m.carried
+		}
+	}
+	if carried["auto"] != carried["full"] || carried["price+correction"] == carried["full"] {
+		t.Errorf("carried in fewer intervals than a calibration takes: %v", carried)
+	}
+	e.policy = search.Name
+	if err := e.canPrice(); err == nil || !strings.Contains(err.Error(), "price+correction") {
+		t.Errorf("search was taken for a policy that prices: %v", err)
+	}
+}
+
 func TestEmulatorRefusesWhatDoesNotFit(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(o *EmulatorOptions)

@@ -19,6 +19,7 @@ type Controller struct {
 	About    string
 	params   margin.Params
 	settings string  // of the tabular policy
+	priced   bool    // by which it prices violations
 	step     float64 // as replayStep
 	frozen   bool    // the first margin stays
 	planned  bool    // the action with the greatest reward on the model's mean, whatever was measured
@@ -38,14 +39,14 @@ func Controllers() []Controller {
 		{Name: "fixed", About: "the margin of calibration, never moved", params: plain, frozen: true},
 		{Name: ControllerIntegrator, About: "a margin that moves by a constant step", params: constant},
 		{Name: ControllerFull, About: "the daemon's default: a step that follows the residuals, the last residual and the correction where they have skill", params: full},
-		{Name: ControllerPrice, About: "a price for violations in place of the margin, and the last residual", params: lag, settings: priced},
+		{Name: ControllerPrice, About: "a price for violations in place of the margin, and the last residual", params: lag, settings: priced, priced: true},
 		{Name: ControllerFree, About: "the default without a limit on steps and without hysteresis", params: full, settings: `{"hysteresis": 0}`, step: 1},
 		// What the parts are worth.
 		{Name: "margin", About: "the default without last residual and correction", params: plain},
 		{Name: "margin+lag", About: "the default without correction", params: lag},
 		{Name: "margin+correction", About: "the default without last residual", params: correction},
-		{Name: "price+correction", About: "price, with the correction", params: full, settings: priced},
-		{Name: "auto", About: "the default, and the price in its place while the expected risks come true", params: full, settings: `{"objectives": "auto"}`},
+		{Name: "price+correction", About: "price, with the correction", params: full, settings: priced, priced: true},
+		{Name: "auto", About: "the default, and the price in its place while the expected risks come true", params: full, settings: `{"objectives": "auto"}`, priced: true},
 	}
 	for i := range all {
 		if all[i].step == 0 {
