@@ -130,6 +130,24 @@ func TestReleaseByKubectl(t *testing.T) {
 	}
 }
 
+// With the journal damaged the annotation says what was there.
+func TestReleaseWithTheJournalDamaged(t *testing.T) {
+	r := newRig(t, "act", thresholdActive)
+	before := r.object()
+	r.start()
+	r.run(10)
+	r.stop()
+	const segment = "state/journal/00000001.jsonl"
+	r.write(segment, strings.ReplaceAll(readFile(t, filepath.Join(r.dir, segment)), `"kind":"intent"`, `"kind":"intern"`))
+	got, err := r.release(nil)
+	if err != nil || !strings.Contains(got[0].Journal, "00000001.jsonl") || got[0].Objects[0].Baseline != "annotation" || !got[0].Objects[0].Changed {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if d := cmp.Diff(before, r.object()); d != "" {
+		t.Errorf("released (-as without windvane +got):\n%s", d)
+	}
+}
+
 func TestReleaseRefusesOverDrift(t *testing.T) {
 	r := newRig(t, "act", thresholdActive)
 	before := r.object()

@@ -1,10 +1,15 @@
-// Package loop runs the cycle of one mesh: observe, decide, guard, record the
+// Package loop runs the cycle of one mesh: observe, decide, guard, prepare, record the
 // intent, actuate, and, at the start of the next cycle, verify and record the
 // outcome. It is the only place that knows this order.
 //
 // It is level-triggered: each cycle reads the signals and the settings in force,
 // and whatever is missing leads to a hold. What was found and done is a Report, in
 // the journal's own words.
+//
+// A plan that the actuator does not admit in prepare, a dry run, is a hold and never an
+// intent that acts. What somebody else changed since windvane set it is drift: a hold, or
+// adopted, as the rules file says; it is never set back. After a restart the open intent is
+// closed by what is in force: completed, never applied, in part, or changed since.
 //
 // What lives here is the order and what follows from each step. How signals are
 // asked for, settings are written and records are kept is in observe, actuate and
