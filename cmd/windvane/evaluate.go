@@ -31,12 +31,19 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	emulator := addEmulator(c)
 	rows := c.Flag("rows", "Judge on configurations held out, beside the rest, policies that have learned from only so many rows of the others, drawn at random.").Int()
 	sequentially := c.Flag("sequential", "Judge, on the reward alone, where an action is in force an interval later and a knob moves one level at a time: value iteration, PPO, rollout, the myopic tabular policy, and the best static setting.").Bool()
+	models := addModels(c)
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	asHTML := c.Flag("html", "Write a page with plots to a file, too: for people, without script, complete in itself.").PlaceHolder("FILE").String()
 	commands["evaluate"] = func() error {
 		a := answer{*asJSON, *asHTML, stdout, stderr}
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
+		}
+		if *models {
+			if len(*policies) > 0 || *rows != 0 || *sequentially || *replay.directory != "" || *asHTML != "" {
+				return usageError{errors.New("evaluate: --models compares models in place of policies, and has no page: leave out --policy, --rows, --sequential, --replay and --html")}
+			}
+			return compareModels(emulator, *rulesFile, *data, *seed, *seeds, *asJSON, stdout, stderr)
 		}
 		if *emulator.on == onEmulator {
 			if len(*policies) > 0 || *rows != 0 || *sequentially {
