@@ -8,7 +8,10 @@ import (
 	"github.com/windvane/windvane/rules/margin"
 )
 
-// The values of the setting `objectives`.
+// The values of the setting `objectives`. Prices carry more than margins do, with less
+// change of the settings: a margin spends the budget evenly over the loads, a price where
+// that is worth most. What they cost is time: of the first intervals after a change of
+// capacity that the model does not know, more are broken.
 const (
 	KeepMargins = "margin" // an objective predicted above its bound under its margin is out of the question
 	PayPrices   = "price"  // the chance to break it costs its price
