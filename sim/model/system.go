@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/windvane/windvane/plugins/policy"
@@ -126,14 +127,17 @@ func identifiable(d *dataset.Dataset, knobs []policy.Knob) error {
 	if len(knobs) != len(d.Knobs) {
 		return fmt.Errorf("model: the dataset has the knobs %v, the rules have %d knobs; they must be the same", d.Knobs, len(knobs))
 	}
+	var unmoved []string
 	for i, k := range knobs {
 		if d.Knobs[i] != k.KnobID {
 			return fmt.Errorf("model: the dataset's knob %s is %s in the rules; names must agree", d.Knobs[i], k.KnobID)
 		}
 		if slices.Min(d.Settings[i]) == slices.Max(d.Settings[i]) && k.Min < k.Max {
-			return fmt.Errorf("model: %s never moved in the data (always %g), so its effect cannot be known; collect data that move it, or fix it in the rules",
-				k.KnobID, d.Settings[i][0])
+			unmoved = append(unmoved, fmt.Sprintf("%s never moved in the data (always %g)", k.KnobID, d.Settings[i][0]))
 		}
+	}
+	if len(unmoved) > 0 {
+		return fmt.Errorf("model: %s: what that does cannot be known; collect data that move it, or fix it in the rules", strings.Join(unmoved, ", "))
 	}
 	return nil
 }

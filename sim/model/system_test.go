@@ -110,9 +110,12 @@ func TestSystemIsDeterministic(t *testing.T) {
 
 func TestSystemRefusesWhatItCannotKnow(t *testing.T) {
 	d := mesh(1, 500)
-	still := d.Select(func(row int) bool { return d.Settings[0][row] == .2 })
-	if _, err := FitSystem(still, testKnobs, DefaultTreeParams(), 1); err == nil || !strings.Contains(err.Error(), "blocking:a never moved") {
-		t.Errorf("error %v does not name the knob that never moved", err)
+	still := d.Select(func(row int) bool { return d.Settings[0][row] == .2 && d.Settings[1][row] == .4 })
+	_, err := FitSystem(still, testKnobs, DefaultTreeParams(), 1)
+	for _, want := range []string{"blocking:a never moved in the data (always 0.2)", "weight:ns/vs/a:v1 never moved in the data (always 0.4)"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not say that %s", err, want)
+		}
 	}
 	few := d.Select(func(row int) bool { return row < 30 })
 	if _, err := FitSystem(few, testKnobs, DefaultTreeParams(), 1); err == nil || !strings.Contains(err.Error(), "too few") {
