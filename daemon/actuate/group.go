@@ -16,13 +16,17 @@ import (
 )
 
 // Actuator reads and writes the settings of some knobs. Prepare and Apply are given
-// settings of its own knobs only.
+// settings of its own knobs only in want. A knob that is neither as in live nor as in want
+// is an error that wraps ErrChanged, and is not written; one that live does not have is.
 type Actuator interface {
 	Live(ctx context.Context) (policy.Action, error)
-	Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
-	Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error
+	Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
+	Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error
 	Owns(id policy.KnobID) bool
 }
+
+// ErrChanged says that somebody else has changed a setting since it was read.
+var ErrChanged = errors.New("somebody else has changed it meanwhile; nothing of it was written")
 
 // Group is several actuators, each with knobs of its own, as one.
 type Group []Actuator
@@ -52,7 +56,7 @@ func (g Group) Live(ctx context.Context) (policy.Action, error) {
 // Prepare has each actuator find out whether Apply would succeed, and writes nothing. It
 // returns the baselines, by object, that are to be recorded before Apply; known are
 // those that were.
-func (g Group) Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+func (g Group) Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	parts, err := g.split(want)
 	if err != nil {
 		return nil, err
@@ -61,7 +65,7 @@ func (g Group) Prepare(ctx context.Context, want policy.Action, known map[string
 	var errs []error
 	for i, a := range g {
 		if len(parts[i]) > 0 {
-			baselines, err := a.Prepare(ctx, parts[i], known)
+			baselines, err := a.Prepare(ctx, live, parts[i], known)
 			errs = append(errs, err)
 			maps.Copy(out, baselines)
 		}
@@ -72,7 +76,7 @@ func (g Group) Prepare(ctx context.Context, want policy.Action, known map[string
 // Apply gives each actuator the settings of its own knobs, and nothing to one that
 // has none in want. The failure of one does not keep the others from being applied; the
 // error joins them all. A knob that nobody owns is an error before anything is applied.
-func (g Group) Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error {
+func (g Group) Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error {
 	parts, err := g.split(want)
 	if err != nil {
 		return err
@@ -80,7 +84,7 @@ func (g Group) Apply(ctx context.Context, want policy.Action, known map[string]j
 	var errs []error
 	for i, a := range g {
 		if len(parts[i]) > 0 {
-			errs = append(errs, a.Apply(ctx, parts[i], known))
+			errs = append(errs, a.Apply(ctx, live, parts[i], known))
 		}
 	}
 	return errors.Join(errs...)

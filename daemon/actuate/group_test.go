@@ -26,12 +26,12 @@ type fake struct {
 
 func (f *fake) Live(context.Context) (policy.Action, error) { return f.live, f.liveErr }
 
-func (f *fake) Prepare(_ context.Context, want policy.Action, _ map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+func (f *fake) Prepare(_ context.Context, _, want policy.Action, _ map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	f.prepared = append(f.prepared, want)
 	return map[string]json.RawMessage{want[0].Target: []byte("1")}, f.applyErr
 }
 
-func (f *fake) Apply(_ context.Context, want policy.Action, _ map[string]json.RawMessage) error {
+func (f *fake) Apply(_ context.Context, _, want policy.Action, _ map[string]json.RawMessage) error {
 	f.applied = append(f.applied, want)
 	return f.applyErr
 }
@@ -75,7 +75,7 @@ func TestLive(t *testing.T) {
 
 func TestApply(t *testing.T) {
 	g, a, b := two()
-	if err := g.Apply(t.Context(), policy.Action{blocking("z", .5), replicas("y", 4)}, nil); err != nil {
+	if err := g.Apply(t.Context(), nil, policy.Action{blocking("z", .5), replicas("y", 4)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]policy.Action{{replicas("y", 4)}}, a.applied); d != "" {
@@ -84,7 +84,7 @@ func TestApply(t *testing.T) {
 	if d := cmp.Diff([]policy.Action{{blocking("z", .5)}}, b.applied); d != "" {
 		t.Errorf("second (-want +got):\n%s", d)
 	}
-	if err := g.Apply(t.Context(), policy.Action{blocking("z", .5)}, nil); err != nil || len(a.applied) != 1 || len(b.applied) != 2 {
+	if err := g.Apply(t.Context(), nil, policy.Action{blocking("z", .5)}, nil); err != nil || len(a.applied) != 1 || len(b.applied) != 2 {
 		t.Errorf("%v; %d and %d calls, want 1 and 2: nothing for who has nothing to set", err, len(a.applied), len(b.applied))
 	}
 }
@@ -92,14 +92,14 @@ func TestApply(t *testing.T) {
 func TestApplyFailsApart(t *testing.T) {
 	g, a, b := two()
 	a.applyErr = errors.New("no")
-	if err := g.Apply(t.Context(), policy.Action{blocking("z", .5), replicas("y", 4)}, nil); !errors.Is(err, a.applyErr) || len(b.applied) != 1 {
+	if err := g.Apply(t.Context(), nil, policy.Action{blocking("z", .5), replicas("y", 4)}, nil); !errors.Is(err, a.applyErr) || len(b.applied) != 1 {
 		t.Errorf("%v; the second was called %d times, want once", err, len(b.applied))
 	}
 }
 
 func TestAKnobOfNobody(t *testing.T) {
 	g, a, b := two()
-	err := g.Apply(t.Context(), policy.Action{replicas("y", 4), blocking("q", .5)}, nil)
+	err := g.Apply(t.Context(), nil, policy.Action{replicas("y", 4), blocking("q", .5)}, nil)
 	if err == nil || !strings.Contains(err.Error(), "nothing sets blocking:q; nothing was written") || len(a.applied)+len(b.applied) > 0 {
 		t.Errorf("%v; %v %v", err, a.applied, b.applied)
 	}
@@ -110,15 +110,15 @@ func TestAKnobOfNobody(t *testing.T) {
 
 func TestPrepare(t *testing.T) {
 	g, a, b := two()
-	got, err := g.Prepare(t.Context(), policy.Action{blocking("a", .5), replicas("x", 3)}, nil)
+	got, err := g.Prepare(t.Context(), nil, policy.Action{blocking("a", .5), replicas("x", 3)}, nil)
 	if err != nil || len(got) != 2 || len(a.prepared) != 1 || len(b.prepared) != 1 || len(a.applied)+len(b.applied) > 0 {
 		t.Errorf("baselines %v, %v; prepared %v %v", got, err, a.prepared, b.prepared)
 	}
 	a.applyErr = errors.New("refused")
-	if _, err := g.Prepare(t.Context(), policy.Action{replicas("x", 3)}, nil); !errors.Is(err, a.applyErr) || len(b.prepared) != 1 {
+	if _, err := g.Prepare(t.Context(), nil, policy.Action{replicas("x", 3)}, nil); !errors.Is(err, a.applyErr) || len(b.prepared) != 1 {
 		t.Errorf("got %v; %d", err, len(b.prepared))
 	}
-	if _, err := g.Prepare(t.Context(), policy.Action{blocking("nobody", 1)}, nil); err == nil || !strings.Contains(err.Error(), "nothing sets") {
+	if _, err := g.Prepare(t.Context(), nil, policy.Action{blocking("nobody", 1)}, nil); err == nil || !strings.Contains(err.Error(), "nothing sets") {
 		t.Errorf("a knob of nobody: %v", err)
 	}
 }

@@ -112,7 +112,7 @@ func (l *Loop) actuate(ctx context.Context, r *Report) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
-	err := l.o.Actuator.Apply(ctx, r.Intent.Guarded, l.baseline)
+	err := l.o.Actuator.Apply(ctx, r.Intent.Live, r.Intent.Guarded, l.baseline)
 	l.pending = &written{want: r.Intent.Guarded, certain: err == nil}
 	if err != nil {
 		l.applied = fmt.Errorf("apply: %w", err)

@@ -77,7 +77,7 @@ func (l *Loop) prepare(ctx context.Context, r *Report) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
-	found, err := l.o.Actuator.Prepare(ctx, intent.Guarded, l.baseline)
+	found, err := l.o.Actuator.Prepare(ctx, intent.Live, intent.Guarded, l.baseline)
 	if err != nil {
 		r.fail(fmt.Errorf("prepare: %w", err))
 		intent.Hold, intent.Act = HoldRefused, false

@@ -22,11 +22,12 @@ type Observer interface {
 
 // Actuator reads and writes the settings of the mesh. Prepare tries a write without
 // making it, and returns what has to be on disk before Apply: for each object that was
-// or will be written, what was there before windvane. known is what it returned before.
+// or will be written, what was there before windvane. known is what it returned before,
+// and live what Live did: a setting that is another one by then is not overwritten.
 type Actuator interface {
 	Live(ctx context.Context) (policy.Action, error)
-	Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
-	Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error
+	Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
+	Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error
 }
 
 // Journal keeps records; a durable one is on disk when Append returns.

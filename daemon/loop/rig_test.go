@@ -110,12 +110,12 @@ func (f *fake) Live(context.Context) (policy.Action, error) {
 	return f.live.Clone(), f.liveErr
 }
 
-func (f *fake) Prepare(_ context.Context, _ policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+func (f *fake) Prepare(_ context.Context, _, _ policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	f.known = append(f.known, known)
 	return map[string]json.RawMessage{"VirtualService ns/vs": json.RawMessage(`"as it was"`)}, f.prepareErr
 }
 
-func (f *fake) Apply(_ context.Context, want policy.Action, baseline map[string]json.RawMessage) error {
+func (f *fake) Apply(_ context.Context, _, want policy.Action, baseline map[string]json.RawMessage) error {
 	f.baseline = baseline
 	f.events = append(f.events, "apply")
 	if f.applyErr == nil || f.writes {

@@ -68,7 +68,7 @@ func live(t testing.TB, a actuate.Group) policy.Action {
 
 func put(t testing.TB, a actuate.Group, want policy.Action) {
 	t.Helper()
-	if err := a.Apply(context.Background(), want, nil); err != nil {
+	if err := a.Apply(context.Background(), nil, want, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -172,7 +172,7 @@ func TestActuatorsMeetConflicts(t *testing.T) {
 		t.Errorf("after %d conflicts (-want +got):\n%s", n, d)
 	}
 	m.times = 100
-	err := a.Apply(context.Background(), action([2]float64{.5, .5}, [2]float64{0, 0}, [2]int{2, 2}), nil)
+	err := a.Apply(context.Background(), nil, action([2]float64{.5, .5}, [2]float64{0, 0}, [2]int{2, 2}), nil)
 	if err == nil || !strings.Contains(err.Error(), istio.ErrConflict.Error()) {
 		t.Errorf("against somebody who never stops: %v, want %v", err, istio.ErrConflict)
 	}
@@ -190,7 +190,7 @@ func TestActuatorsMeetFaults(t *testing.T) {
 	if _, err := a.Live(context.Background()); err == nil || !strings.Contains(err.Error(), "switched off") {
 		t.Errorf("live: %v, want the server's words", err)
 	}
-	if err := a.Apply(context.Background(), action([2]float64{1, 1}, [2]float64{1, 1}, [2]int{9, 9}), nil); err == nil {
+	if err := a.Apply(context.Background(), nil, action([2]float64{1, 1}, [2]float64{1, 1}, [2]int{9, 9}), nil); err == nil {
 		t.Error("apply: no error")
 	}
 	bed.Fail(testbed.Faults{})

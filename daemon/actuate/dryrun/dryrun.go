@@ -33,12 +33,12 @@ func New(r Reader) *Actuator { return &Actuator{reader: r} }
 func (a *Actuator) Live(ctx context.Context) (policy.Action, error) { return a.reader.Live(ctx) }
 
 // Prepare asks nothing, and has no baselines.
-func (a *Actuator) Prepare(context.Context, policy.Action, map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+func (a *Actuator) Prepare(context.Context, policy.Action, policy.Action, map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	return nil, nil
 }
 
 // Apply writes nothing, and succeeds.
-func (a *Actuator) Apply(_ context.Context, want policy.Action, _ map[string]json.RawMessage) error {
+func (a *Actuator) Apply(_ context.Context, _, want policy.Action, _ map[string]json.RawMessage) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last, a.told = want.Clone(), true

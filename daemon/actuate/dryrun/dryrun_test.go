@@ -37,7 +37,7 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("%v; live (-want +got):\n%s", err, d)
 	}
 	want := policy.Action{{KnobID: live[0].KnobID, Value: .5}}
-	if err := a.Apply(t.Context(), want, nil); err != nil || m.reads != 1 {
+	if err := a.Apply(t.Context(), nil, want, nil); err != nil || m.reads != 1 {
 		t.Errorf("Apply: %v; %d reads", err, m.reads)
 	}
 	want[0].Value = .9 // the caller's own

@@ -22,24 +22,25 @@ const retries = 3
 // concerns, refuses what somebody else sets, and has the API server try the patches
 // without storing them. It returns the baselines of these objects, by Object, that are
 // to be recorded before Apply, and known ones as they are.
-func (a *Actuator) Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
-	return a.all(ctx, want, known, true)
+func (a *Actuator) Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	return a.all(ctx, live, want, known, true)
 }
 
 // Apply makes the settings those of want, as policy.Quantise rounds them. A target that want
 // has no setting of stays as it is; a knob that is not the actuator's, a value out of
 // range, or only some weights of a target are an error before anything is written.
-// Where nothing differs, nothing is sent. The first write of an object leaves its
+// Where nothing differs, nothing is sent. A setting that is neither as in live nor as in want is
+// somebody else's, and its VirtualService is not written. The first write of an object leaves its
 // baseline in the annotation: that of known, else what is found.
 //
 // Each VirtualService is one atomic write, several are not: after an error some may
 // be written. The error names all that are not.
-func (a *Actuator) Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error {
-	_, err := a.all(ctx, want, known, false)
+func (a *Actuator) Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error {
+	_, err := a.all(ctx, live, want, known, false)
 	return err
 }
 
-func (a *Actuator) all(ctx context.Context, want policy.Action, known map[string]json.RawMessage, dryRun bool) (map[string]json.RawMessage, error) {
+func (a *Actuator) all(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage, dryRun bool) (map[string]json.RawMessage, error) {
 	if err := a.check(want); err != nil {
 		return nil, fmt.Errorf("istio: %w; nothing was written", err)
 	}
@@ -51,7 +52,7 @@ func (a *Actuator) all(ctx context.Context, want policy.Action, known map[string
 			return nil
 		}
 		_, err := a.send(ctx, o.name, dryRun, func(v view) (ops []operation, err error) {
-			ops, baselines[i], err = o.patch(v, want, known[Object(o.name)])
+			ops, baselines[i], err = o.patch(v, live, want, known[Object(o.name)])
 			if owner := v.Metadata.Owner("http"); owner != "" && err == nil && len(ops) > 0 {
 				err = &kubeapi.OwnedError{Object: Object(o.name), Owner: owner}
 			}

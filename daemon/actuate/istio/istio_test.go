@@ -74,7 +74,7 @@ func TestWhatTheObjectLacks(t *testing.T) {
 			if live, err := a.Live(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "istio: VirtualService default/front") || !strings.Contains(err.Error(), tc.want) || live != nil {
 				t.Errorf("Live: %v, %v\nwant %s", live, err, tc.want)
 			}
-			if err := a.Apply(t.Context(), set(information, .3, .1), nil); err == nil || !strings.HasPrefix(err.Error(), "istio: VirtualService default/front") || !strings.Contains(err.Error(), tc.want) {
+			if err := a.Apply(t.Context(), nil, set(information, .3, .1), nil); err == nil || !strings.HasPrefix(err.Error(), "istio: VirtualService default/front") || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Apply: %v\nwant %s", err, tc.want)
 			}
 			if len(c.patches) > 0 {
@@ -100,7 +100,7 @@ func TestBlockingOnSeveralRoutes(t *testing.T) {
 	if err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	if err := a.Apply(t.Context(), set(information, -1, .3), nil); err != nil {
+	if err := a.Apply(t.Context(), nil, set(information, -1, .3), nil); err != nil {
 		t.Fatal(err)
 	}
 	live, err := a.Live(t.Context())
@@ -131,7 +131,7 @@ func TestApplyRefusesBeforeItWrites(t *testing.T) {
 		{"a sum below 1", policy.Action{{KnobID: id("v1"), Value: .5}, {KnobID: id("v2"), Value: .4}}, "the weights of default/front/information sum to 0.9, want 1"},
 	} {
 		c := &cluster{objects: map[string]string{"default/front": front(weight(50), weight(50), "")}}
-		err := actuator(t, c).Apply(t.Context(), tc.want, nil)
+		err := actuator(t, c).Apply(t.Context(), nil, tc.want, nil)
 		if tc.err == "" && err != nil || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err) || !strings.HasSuffix(err.Error(), "; nothing was written")) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.err)
 		}
@@ -184,7 +184,7 @@ func TestConflicts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cluster{objects: map[string]string{"default/front": object}, before: tc.before, refuse: tc.refuse}
 			a := actuator(t, c)
-			err := a.Apply(t.Context(), set(information, .3, .2), nil)
+			err := a.Apply(t.Context(), nil, set(information, .3, .2), nil)
 			if len(c.patches) != tc.patches {
 				t.Errorf("%d patches, want %d", len(c.patches), tc.patches)
 			}
@@ -222,7 +222,7 @@ func TestTheSecondTryReadsAnew(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := actuator(t, c).Apply(t.Context(), set(information, .3, -1), nil); err != nil {
+	if err := actuator(t, c).Apply(t.Context(), nil, set(information, .3, -1), nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := lines(t, c.patches[1]); !strings.HasPrefix(got, `test /metadata/resourceVersion "8"`) || !strings.Contains(got, "add /spec/http/0/route/0/weight 30") {
@@ -235,7 +235,7 @@ func TestTheSecondTryReadsAnew(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := actuator(t, c).Apply(t.Context(), set(information, .3, -1), nil); err != nil || len(c.patches) != 1 {
+	if err := actuator(t, c).Apply(t.Context(), nil, set(information, .3, -1), nil); err != nil || len(c.patches) != 1 {
 		t.Errorf("%d patches, %v; want one", len(c.patches), err)
 	}
 }
@@ -245,7 +245,7 @@ func TestObjectsFailApart(t *testing.T) {
 	c := &cluster{objects: map[string]string{"default/front": front(weight(50), weight(50), "")}}
 	a := actuator(t, c, information, compute)
 	want := append(set(information, .3, .1), set(compute, .4, .2)...)
-	err := a.Apply(t.Context(), want, nil)
+	err := a.Apply(t.Context(), nil, want, nil)
 	if err == nil || !strings.Contains(err.Error(), "default/back does not exist") || strings.Contains(err.Error(), "default/front") {
 		t.Errorf("got %v, want one about default/back alone", err)
 	}
@@ -257,7 +257,7 @@ func TestObjectsFailApart(t *testing.T) {
 	}
 	// An object without a setting in want is not even read.
 	c.gets = 0
-	if err := a.Apply(t.Context(), set(information, .5, -1), nil); err != nil || c.gets != 1 {
+	if err := a.Apply(t.Context(), nil, set(information, .5, -1), nil); err != nil || c.gets != 1 {
 		t.Errorf("%d reads, %v; want 1", c.gets, err)
 	}
 }
@@ -270,7 +270,7 @@ func TestApplyStopsWithItsContext(t *testing.T) {
 		cancel()
 		c.getErr = ctx.Err()
 	}
-	if err := actuator(t, c).Apply(ctx, set(information, .3, -1), nil); !errors.Is(err, context.Canceled) || len(c.patches) != 1 {
+	if err := actuator(t, c).Apply(ctx, nil, set(information, .3, -1), nil); !errors.Is(err, context.Canceled) || len(c.patches) != 1 {
 		t.Errorf("%d patches, %v; want 1, canceled", len(c.patches), err)
 	}
 }

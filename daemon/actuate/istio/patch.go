@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/plugins/policy"
 )
 
@@ -40,7 +41,7 @@ func (b *builder) remove(path string) { b.ops = append(b.ops, operation{Op: "rem
 // patch returns the operations that make the object what want says, none if it is so
 // already, and its baseline, nil if it has none and needs none. want is quantised, and
 // may leave knobs out.
-func (o object) patch(v view, want policy.Action, known json.RawMessage) ([]operation, json.RawMessage, error) {
+func (o object) patch(v view, live, want policy.Action, known json.RawMessage) ([]operation, json.RawMessage, error) {
 	routes := make([]found, len(o.routes))
 	for i, r := range o.routes {
 		var err error
@@ -60,6 +61,9 @@ func (o object) patch(v view, want policy.Action, known json.RawMessage) ([]oper
 		f.setAbort(&set, o.routes[i], want, base.hadAbort())
 		if len(set.ops) == 0 {
 			continue
+		}
+		if err := f.unchanged(o.routes[i], live, want); err != nil {
+			return nil, nil, err
 		}
 		f.tests(&changes)
 		changes.ops = append(changes.ops, set.ops...)
@@ -94,6 +98,24 @@ func annotate(b *builder, v view, baseline string) {
 		return
 	}
 	b.do("add", annotationPath, baseline)
+}
+
+// unchanged is an error if the route has a setting that is neither in live nor wanted.
+func (f found) unchanged(r route, live, want policy.Action) error {
+	check := func(id policy.KnobID, is, tolerance float64) error {
+		was, ok := live.Get(id)
+		if wanted, set := want.Get(id); !ok || !set || math.Abs(is-was) <= tolerance || math.Abs(is-wanted) <= tolerance {
+			return nil
+		}
+		return fmt.Errorf("%s was %v and is %v: %w", id, was, is, actuate.ErrChanged)
+	}
+	for _, d := range f.Route {
+		name, _ := d.name()
+		if err := check(r.weightID(name), float64(d.weight())/float64(f.total), policy.Rounding); err != nil {
+			return err
+		}
+	}
+	return check(r.blockingID(), f.abort.percent()/100, blockingTolerance)
 }
 
 func (f found) path() string { return fmt.Sprintf("/spec/http/%d", f.index) }

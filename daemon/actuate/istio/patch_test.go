@@ -97,7 +97,7 @@ func TestPatches(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cluster{objects: map[string]string{"default/front": tc.object}}
 			a := actuator(t, c)
-			if err := a.Apply(t.Context(), set(information, tc.v1, tc.blocking), nil); err != nil {
+			if err := a.Apply(t.Context(), nil, set(information, tc.v1, tc.blocking), nil); err != nil {
 				t.Fatal(err)
 			}
 			got := ""
@@ -107,7 +107,7 @@ func TestPatches(t *testing.T) {
 			if d := cmp.Diff(tc.want, got); d != "" || len(c.patches) > 1 {
 				t.Errorf("%d patches, the first (-want +got):\n%s", len(c.patches), d)
 			}
-			if err := a.Apply(t.Context(), set(information, tc.v1, tc.blocking), nil); err != nil || len(c.patches) > 1 {
+			if err := a.Apply(t.Context(), nil, set(information, tc.v1, tc.blocking), nil); err != nil || len(c.patches) > 1 {
 				t.Errorf("applied again: %d patches, %v; want no more", len(c.patches), err)
 			}
 			// What is not windvane's is as it was.
@@ -126,7 +126,7 @@ func TestBaselineIsTakenOnce(t *testing.T) {
 	c := &cluster{objects: map[string]string{"default/front": object}}
 	a := actuator(t, c)
 	for _, v := range []float64{.3, .4, .5} {
-		if err := a.Apply(t.Context(), set(information, v, .1), nil); err != nil {
+		if err := a.Apply(t.Context(), nil, set(information, v, .1), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -149,7 +149,7 @@ func TestBaselineIsTakenOnce(t *testing.T) {
 	if d := cmp.Diff(want, read()); d != "" {
 		t.Errorf("baseline (-want +got):\n%s", d)
 	}
-	if err := actuator(t, c, information, compute).Apply(t.Context(), set(compute, .5, -1), nil); err != nil {
+	if err := actuator(t, c, information, compute).Apply(t.Context(), nil, set(compute, .5, -1), nil); err != nil {
 		t.Fatal(err)
 	}
 	want.Routes = append(want.Routes, BaselineRoute{Name: "compute", Weights: []BaselineWeight{{"v1", n(1)}, {"v2", n(3)}}, Abort: json.RawMessage("null")})
@@ -162,7 +162,7 @@ func TestABaselineThatCannotBeReadIsNotReplaced(t *testing.T) {
 	object := vs("front", map[string]string{BaselineAnnotation: "{"}, httpRoute("information", weight(50), weight(50), ""))
 	c := &cluster{objects: map[string]string{"default/front": object}}
 	a := actuator(t, c)
-	err := a.Apply(t.Context(), set(information, .3, 0), nil)
+	err := a.Apply(t.Context(), nil, set(information, .3, 0), nil)
 	if err == nil || !strings.Contains(err.Error(), "VirtualService default/front: annotation windvane.io/baseline cannot be read; put its value right from the journal") {
 		t.Errorf("Apply: %v", err)
 	}
@@ -180,7 +180,7 @@ func TestHosts(t *testing.T) {
 	r.Destinations = []string{"a.svc", "b.svc"}
 	object := vs("front", map[string]string{BaselineAnnotation: baseline}, `{"name":"information","route":[{"destination":{"host":"b.svc"},"weight":100},{"destination":{"host":"a.svc"},"weight":0}]}`)
 	c := &cluster{objects: map[string]string{"default/front": object}}
-	if err := actuator(t, c, r).Apply(t.Context(), set(r, .3, -1), nil); err != nil {
+	if err := actuator(t, c, r).Apply(t.Context(), nil, set(r, .3, -1), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := version + `test /spec/http/0/name "information"

@@ -124,12 +124,12 @@ func TestReleaseRestoresExactlyWhatIsOwned(t *testing.T) {
 		}
 		for range actions {
 			action := set(information, rng.Float64(), float64(rng.IntN(6))/5)
-			fresh, err := a.Prepare(t.Context(), action, known)
+			fresh, err := a.Prepare(t.Context(), nil, action, known)
 			if err != nil {
 				t.Fatalf("%d: %v", i, err)
 			}
 			maps.Copy(known, fresh)
-			if err := a.Apply(t.Context(), action, known); err != nil {
+			if err := a.Apply(t.Context(), nil, action, known); err != nil {
 				t.Fatalf("%d: %v", i, err)
 			}
 			commanded = action
@@ -167,9 +167,9 @@ func TestReleaseRefusesOverDrift(t *testing.T) {
 		c := &cluster{objects: map[string]string{"default/front": front(weight(50), weight(50), "")}}
 		a := actuator(t, c)
 		action := set(information, .3, .2)
-		known, err := a.Prepare(t.Context(), action, nil)
+		known, err := a.Prepare(t.Context(), nil, action, nil)
 		if err == nil {
-			err = a.Apply(t.Context(), action, known)
+			err = a.Apply(t.Context(), nil, action, known)
 		}
 		if err == nil {
 			err = c.change("default/front", tc.edit)
@@ -198,9 +198,9 @@ func TestReleaseSaysWhatKubectlWouldDo(t *testing.T) {
 	c := &cluster{objects: map[string]string{"default/front": front("", weight(1), `{"delay":{"fixedDelay":"it's 1s"}}`)}}
 	a := actuator(t, c)
 	action := set(information, .3, .2)
-	known, err := a.Prepare(t.Context(), action, nil)
+	known, err := a.Prepare(t.Context(), nil, action, nil)
 	if err == nil {
-		err = a.Apply(t.Context(), action, known)
+		err = a.Apply(t.Context(), nil, action, known)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func TestLiveIsWhatWasApplied(t *testing.T) {
 			want.Sort()
 			where := fmt.Sprintf("%d, step %d: %s", i, step, text(want))
 			quantised := policy.Quantise(want)
-			if err := a.Apply(t.Context(), want, nil); err != nil {
+			if err := a.Apply(t.Context(), nil, want, nil); err != nil {
 				t.Fatalf("%s: %v", where, err)
 			}
 			live, err := a.Live(t.Context())
@@ -54,7 +54,7 @@ func TestLiveIsWhatWasApplied(t *testing.T) {
 			}
 			patches := len(c.patches)
 			for name, same := range map[string]policy.Action{"wanted": want, "live": live, "quantised": quantised} {
-				if err := a.Apply(t.Context(), same, nil); err != nil || len(c.patches) > patches {
+				if err := a.Apply(t.Context(), nil, same, nil); err != nil || len(c.patches) > patches {
 					t.Fatalf("%s: applying what is %s: %v, and a patch %s", where, name, err, c.patches[len(c.patches)-1])
 				}
 			}

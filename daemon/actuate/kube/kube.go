@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/internal/kubeapi"
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -80,13 +81,15 @@ func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
 // stays as it is; a knob that is not the actuator's, or a value that is no number of
 // replicas, is an error before anything is written. Where nothing differs, nothing is
 // sent. Of a Deployment that is written, the baseline in known is left in its annotation,
-// first. The error names all Deployments that were not written.
-func (a *Actuator) Apply(ctx context.Context, want policy.Action, known map[string]json.RawMessage) error {
+// first. One whose replicas are neither as in live nor as in want was scaled by somebody
+// else, and is left so. The error names all Deployments that were not written.
+func (a *Actuator) Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error {
 	if err := a.check(want); err != nil {
 		return fmt.Errorf("kube: %w; nothing was written", err)
 	}
 	return a.each(want, func(name kubeapi.Name, replicas int64) error {
-		return a.apply(ctx, name, replicas, known[Object(name)])
+		was, ok := live.Get(knob(name))
+		return a.apply(ctx, name, seen{int64(was), ok}, replicas, known[Object(name)])
 	})
 }
 
@@ -116,20 +119,29 @@ func (a *Actuator) each(want policy.Action, f func(name kubeapi.Name, replicas i
 	})
 }
 
-func (a *Actuator) apply(ctx context.Context, name kubeapi.Name, replicas int64, baseline json.RawMessage) error {
+// seen is how many replicas there were when the plan was made, if that is known.
+type seen struct {
+	replicas int64
+	known    bool
+}
+
+func (a *Actuator) apply(ctx context.Context, name kubeapi.Name, was seen, replicas int64, baseline json.RawMessage) error {
 	if baseline == nil {
-		return a.put(ctx, name, replicas, false, nil)
+		return a.put(ctx, name, was, replicas, false, nil)
 	}
-	return a.put(ctx, name, replicas, false, func() error { return a.annotate(ctx, name, string(baseline)) })
+	return a.put(ctx, name, was, replicas, false, func() error { return a.annotate(ctx, name, string(baseline)) })
 }
 
 // put writes the scale, and reads again when others were faster. before is called before
 // each write; what it changes makes a new version, so that the scale is then read again.
-func (a *Actuator) put(ctx context.Context, name kubeapi.Name, replicas int64, dryRun bool, before func() error) error {
+func (a *Actuator) put(ctx context.Context, name kubeapi.Name, was seen, replicas int64, dryRun bool, before func() error) error {
 	for try := 0; ; try++ {
 		s, err := a.read(ctx, name)
 		if err != nil || s.replicas == replicas {
 			return err
+		}
+		if was.known && s.replicas != was.replicas {
+			return fmt.Errorf("kube: the replicas of deployment %s were %d and are %d: %w", name, was.replicas, s.replicas, actuate.ErrChanged)
 		}
 		if try == 0 && before != nil {
 			if err := before(); err != nil {

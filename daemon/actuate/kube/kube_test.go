@@ -153,7 +153,7 @@ func TestApply(t *testing.T) {
 			c := &cluster{scales: map[string]string{"default/a": scaleOf(tc.spec)}}
 			a := actuator(t, c, "default/a")
 			for range 2 { // the second time there is nothing left to do
-				if err := a.Apply(t.Context(), policy.Action{replicas("default/a", tc.want)}, nil); err != nil {
+				if err := a.Apply(t.Context(), nil, policy.Action{replicas("default/a", tc.want)}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -179,7 +179,7 @@ func TestApplyRefusesBeforeItWrites(t *testing.T) {
 		"replicas:default/a = 2.147483648e+09 is no number of replicas": {replicas("default/a", 1<<31)},
 	} {
 		c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":1}`)}}
-		err := actuator(t, c, "default/a").Apply(t.Context(), action, nil)
+		err := actuator(t, c, "default/a").Apply(t.Context(), nil, action, nil)
 		if err == nil || err.Error() != "kube: "+want+"; nothing was written" || c.gets+len(c.puts) > 0 {
 			t.Errorf("%d reads, %d puts, %v; want %q", c.gets, len(c.puts), err, want)
 		}
@@ -212,7 +212,7 @@ func TestConflicts(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":1}`)}, before: tc.before, refusal: tc.refusal}
 			a := actuator(t, c, "default/a")
-			err := a.Apply(t.Context(), policy.Action{replicas("default/a", 3)}, nil)
+			err := a.Apply(t.Context(), nil, policy.Action{replicas("default/a", 3)}, nil)
 			if len(c.puts) != tc.puts || errors.Is(err, ErrConflict) != tc.is {
 				t.Errorf("%d puts, %v; want %d", len(c.puts), err, tc.puts)
 			}
@@ -248,7 +248,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 			t.Errorf("Live: %v, %v; want %s", live, err, tc.want)
 		}
 		// The others are written all the same.
-		err := a.Apply(t.Context(), policy.Action{replicas("default/a", 2), replicas("default/b", 2)}, nil)
+		err := a.Apply(t.Context(), nil, policy.Action{replicas("default/a", 2), replicas("default/b", 2)}, nil)
 		if err == nil || !strings.Contains(err.Error(), tc.want) || len(c.puts) != 1 {
 			t.Errorf("Apply: %d puts, %v; want one, and %s", len(c.puts), err, tc.want)
 		}
@@ -301,7 +301,7 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = actuator(t, NewClient(r), "ns/a").Apply(t.Context(), policy.Action{replicas("ns/a", 2)}, nil)
+	err = actuator(t, NewClient(r), "ns/a").Apply(t.Context(), nil, policy.Action{replicas("ns/a", 2)}, nil)
 	if !errors.Is(err, ErrConflict) {
 		t.Errorf("got %v, want ErrConflict", err)
 	}

@@ -34,7 +34,7 @@ type view struct {
 // change, refuses those that somebody else scales, and has the API server try without
 // storing. It returns the baselines of these Deployments, by Object, that are to be
 // recorded before Apply, and known ones as they are.
-func (a *Actuator) Prepare(ctx context.Context, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+func (a *Actuator) Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	if err := a.check(want); err != nil {
 		return nil, fmt.Errorf("kube: %w; nothing was written", err)
 	}
@@ -47,11 +47,12 @@ func (a *Actuator) Prepare(ctx context.Context, want policy.Action, known map[st
 		}
 		object := Object(name)
 		baseline := known[object]
+		was, ok := live.Get(knob(name))
 		if s.replicas != replicas {
 			if baseline, err = a.admit(ctx, name, s.replicas, baseline); err != nil {
 				return err
 			}
-			if err := a.put(ctx, name, replicas, true, nil); err != nil {
+			if err := a.put(ctx, name, seen{int64(was), ok}, replicas, true, nil); err != nil {
 				return fmt.Errorf("in a dry run: %w", err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/internal/kubeapi"
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -28,11 +29,11 @@ func TestPrepare(t *testing.T) {
 	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
 	a := actuator(t, c, "default/a")
 	want := policy.Action{replicas("default/a", 3)}
-	known, err := a.Prepare(t.Context(), want, nil)
+	known, err := a.Prepare(t.Context(), nil, want, nil)
 	if err != nil || string(known[object]) != `{"replicas":2}` || c.dryRuns != 1 || len(c.puts)+len(c.patches) > 0 {
 		t.Fatalf("baseline %s, %v; %d dry runs, puts %v, patches %v", known[object], err, c.dryRuns, c.puts, c.patches)
 	}
-	if err := a.Apply(t.Context(), want, known); err != nil {
+	if err := a.Apply(t.Context(), nil, want, known); err != nil {
 		t.Fatal(err)
 	}
 	patch := `[{"op":"test","path":"/metadata/resourceVersion","value":"5"},{"op":"add","path":"/metadata/annotations","value":{"windvane.io/baseline":"{\"replicas\":2}"}}]`
@@ -41,15 +42,15 @@ func TestPrepare(t *testing.T) {
 	}
 	// Once it is there, it is not written again; and it is the baseline where the journal is lost.
 	c.others[pathOfA] = deploymentOf(`,"annotations":{"windvane.io/baseline":"{\"replicas\":2}"}`)
-	if known, err = a.Prepare(t.Context(), policy.Action{replicas("default/a", 4)}, nil); err != nil || string(known[object]) != `{"replicas":2}` {
+	if known, err = a.Prepare(t.Context(), nil, policy.Action{replicas("default/a", 4)}, nil); err != nil || string(known[object]) != `{"replicas":2}` {
 		t.Errorf("baseline from the annotation: %s, %v", known[object], err)
 	}
-	if err := a.Apply(t.Context(), policy.Action{replicas("default/a", 4)}, known); err != nil || len(c.patches) != 1 {
+	if err := a.Apply(t.Context(), nil, policy.Action{replicas("default/a", 4)}, known); err != nil || len(c.patches) != 1 {
 		t.Errorf("%v, patches %v", err, c.patches)
 	}
 	// What is as wanted is not looked at.
 	c.others, c.dryRuns = nil, 0
-	if known, err = a.Prepare(t.Context(), policy.Action{replicas("default/a", 4)}, nil); err != nil || len(known) > 0 || c.dryRuns > 0 {
+	if known, err = a.Prepare(t.Context(), nil, policy.Action{replicas("default/a", 4)}, nil); err != nil || len(known) > 0 || c.dryRuns > 0 {
 		t.Errorf("nothing to do: %v, %v", known, err)
 	}
 }
@@ -76,7 +77,7 @@ func TestPrepareRefuses(t *testing.T) {
 	} {
 		c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
 		maps.Copy(c.others, tc.others)
-		_, err := actuator(t, c, "default/a").Prepare(t.Context(), policy.Action{replicas("default/a", 3)}, nil)
+		_, err := actuator(t, c, "default/a").Prepare(t.Context(), nil, policy.Action{replicas("default/a", 3)}, nil)
 		_, owned := errors.AsType[*kubeapi.OwnedError](err)
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) || owned != tc.owned {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
@@ -91,8 +92,26 @@ func TestPrepareRefuses(t *testing.T) {
 func TestKnownBaselinesStay(t *testing.T) {
 	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":7}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
 	known := map[string]json.RawMessage{object: json.RawMessage(`{"replicas":2}`)}
-	got, err := actuator(t, c, "default/a").Prepare(t.Context(), policy.Action{replicas("default/a", 8)}, known)
+	got, err := actuator(t, c, "default/a").Prepare(t.Context(), nil, policy.Action{replicas("default/a", 8)}, known)
 	if err != nil || string(got[object]) != `{"replicas":2}` {
 		t.Errorf("%s, %v", got[object], err)
+	}
+}
+
+// Replicas that somebody else sets between the reading and the write stay.
+func TestWhatOthersSetMeanwhileStays(t *testing.T) {
+	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}}
+	c.before = func(c *cluster, n int) {
+		if n == 1 {
+			c.scales["default/a"] = strings.Replace(scaleOf(`{"replicas":7}`), `"5"`, `"6"`, 1)
+		}
+	}
+	live := policy.Action{replicas("default/a", 2)}
+	err := actuator(t, c, "default/a").Apply(t.Context(), live, policy.Action{replicas("default/a", 3)}, nil)
+	if !errors.Is(err, actuate.ErrChanged) || !strings.Contains(err.Error(), "were 2 and are 7") || len(c.puts) != 1 || !strings.Contains(c.scales["default/a"], `"replicas":7`) {
+		t.Errorf("%v, puts %v, scale %s", err, c.puts, c.scales["default/a"])
+	}
+	if err := actuator(t, c, "default/a").Apply(t.Context(), live, policy.Action{replicas("default/a", 7)}, nil); err != nil {
+		t.Errorf("as wanted already: %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.Rel
 				return fmt.Errorf("kube: deployment %s: %w", name, actuate.ErrDrift)
 			}
 		}
-		if err := a.put(ctx, name, base.Replicas, o.DryRun, nil); err != nil {
+		if err := a.put(ctx, name, seen{}, base.Replicas, o.DryRun, nil); err != nil {
 			return err
 		}
 		out.Changed = true
