@@ -25,6 +25,7 @@ lint: ## formatting and the linters of .golangci.yml, built from the tools modul
 BENCHED := sim/model sim/train daemon/journal plugins/search
 .PHONY: bench
 bench: ## the benchmarks, beside their peers; writes bench.json; as in make bench TRACE=path/to/trace.csv
+	@$(if $(TRACE),test -f "$(TRACE)" || { echo "bench: there is no trace $(TRACE)" >&2; exit 1; })
 	@rm -f bench.json
 	@set -e; commit=$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown); \
 	echo "$$(nproc) cores, $$(go version | cut -d' ' -f3), $$commit; trace: $(or $(TRACE),the sample of examples/mo1)"; \

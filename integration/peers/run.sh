@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 trace=$1 bench=$2 splits=$3
+[[ -f $trace ]] || { echo "peers: there is no trace $trace" >&2; exit 1; }
 key=$(cat ./*/requirements.txt | cksum)
 venv="${XDG_CACHE_HOME:-$HOME/.cache}/windvane/peers-${key%% *}"
 if [[ ! -e $venv/complete ]]; then

@@ -96,7 +96,10 @@ def main():
     parser.add_argument("--steps", type=int, default=simulator.STEPS, help="of PPO")
     a = parser.parse_args()
     seeds = [int(s) for s in a.seeds.split(",")]
-    trace = mo1.Trace(a.trace)
+    try:
+        trace = mo1.Trace(a.trace)
+    except (OSError, ValueError) as err:
+        raise SystemExit(f"peers: the trace: {err}") from err
     folds = mo1.read_folds(a.splits, trace) if a.splits else {s: mo1.draw_folds(trace, s) for s in seeds}
 
     figures = Figures()

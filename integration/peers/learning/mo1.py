@@ -29,6 +29,9 @@ class Trace:
             names = f.readline().strip().split(",")
             data = np.loadtxt(f, delimiter=",")
         column = {name: data[:, i] for i, name in enumerate(names)}
+        missing = {"p11", "p21", "b1", "b2", "l1", "l2", "d11", "d12", "d21", "d22"} - set(names)
+        if missing:
+            raise SystemExit(f"peers: {path} has no column {', '.join(sorted(missing))}; want a trace as examples/mo1/trace-sample.csv is")
         self.features = np.column_stack([column[c] for c in ("p11", "p21", "b1", "b2", "l1", "l2")])
         self.delay = np.column_stack([np.maximum(column["d11"], column["d12"]), np.maximum(column["d21"], column["d22"])])
         fifths = np.rint(self.features[:, :4] * [0.05, 0.05, 5, 5]).astype(int)
