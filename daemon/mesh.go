@@ -81,7 +81,7 @@ func newActuators(m *rules.Mesh, cluster kubernetesClient) (*istio.Actuator, *ku
 	var o istio.Options
 	for _, s := range m.Services {
 		for _, r := range s.Routes {
-			o.Routes = append(o.Routes, istio.Route{Service: s.Name, VirtualService: r.VirtualService, HTTP: r.HTTP, Destinations: r.Destinations})
+			o.Routes = append(o.Routes, istio.Route{Service: s.Name, VirtualService: r.VirtualService, HTTP: r.HTTP, Destinations: r.Destinations, Owned: r.Owned})
 		}
 		if s.Blocking != nil {
 			o.Blocking = append(o.Blocking, istio.Blocking{Service: s.Name, Status: s.Blocking.Status})

@@ -75,6 +75,7 @@ type Route struct {
 	HTTP           string   // the route's name in spec.http
 	Destinations   []string // at least two
 	Levels         int      // values of a weight in a tabular policy's grid
+	Owned          bool     // the VirtualService is a delegate of windvane's own, and is written whole
 }
 
 // Blocking says how far a service may be blocked.

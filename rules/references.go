@@ -12,12 +12,17 @@ import (
 func (r *reader) checkReferences() {
 	m := r.mesh
 	services, routes := names{}, names{}
+	owned := map[string]bool{} // by VirtualService
 	for i, s := range m.Services {
 		key := index("service", i)
 		r.unique(services, s.Name, join(key, "name"))
 		for j, route := range s.Routes {
 			if route.VirtualService != "" && route.HTTP != "" {
 				r.unique(routes, route.VirtualService+"/"+route.HTTP, index(key+".route", j))
+				if o, ok := owned[route.VirtualService]; ok && o != route.Owned {
+					r.refer(index(key+".route", j), "another route of "+route.VirtualService+" has another ownership", "a VirtualService is owned whole or not at all")
+				}
+				owned[route.VirtualService] = route.Owned
 			}
 		}
 		if _, ok := m.queryFor(s, string(policy.RoleOffered)); !ok {

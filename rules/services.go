@@ -126,6 +126,7 @@ func readRoute(t *Table) Route {
 		HTTP:           nameOf(t, "http"),
 		Destinations:   t.Texts("destinations"),
 		Levels:         t.Whole("levels", DefaultLevels, 2, 101),
+		Owned:          t.OneOf("ownership", "shared", "shared", "owned") == "owned",
 	}
 	if r.Destinations != nil && len(r.Destinations) < 2 {
 		t.Invalid("destinations", fmt.Sprintf("has %d, want at least 2", len(r.Destinations)), "a weight needs something to be weighed against")

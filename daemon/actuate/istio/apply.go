@@ -51,7 +51,7 @@ func (a *Actuator) all(ctx context.Context, live, want policy.Action, known map[
 		if !o.concerns(want) {
 			return nil
 		}
-		_, err := a.send(ctx, o.name, dryRun, func(v view) (ops []operation, err error) {
+		_, err := a.send(ctx, o.name, o.owned, dryRun, func(v view) (ops []operation, err error) {
 			ops, baselines[i], err = o.patch(v, live, want, known[Object(o.name)])
 			if owner := v.Metadata.Owner("http"); owner != "" && err == nil && len(ops) > 0 {
 				err = &kubeapi.OwnedError{Object: Object(o.name), Owner: owner}
@@ -110,10 +110,10 @@ func (a *Actuator) check(want policy.Action) error {
 	return nil
 }
 
-// send patches a VirtualService with what make says of it as it is read, and reads again
-// when others were faster. It returns the operations that were sent; none: nothing was
+// send patches a VirtualService with what make says of it as it is read, or applies it whole
+// if it is owned, and reads again when others were faster. It returns the operations that were sent; none: nothing was
 // to be changed.
-func (a *Actuator) send(ctx context.Context, name kubeapi.Name, dryRun bool, make func(v view) ([]operation, error)) ([]operation, error) {
+func (a *Actuator) send(ctx context.Context, name kubeapi.Name, owned, dryRun bool, make func(v view) ([]operation, error)) ([]operation, error) {
 	var last error // of the patch before
 	var version string
 	for try := 0; ; try++ {
@@ -133,11 +133,16 @@ func (a *Actuator) send(ctx context.Context, name kubeapi.Name, dryRun bool, mak
 		if len(ops) == 0 {
 			return nil, nil
 		}
+		write := a.client.Patch
 		body, err := json.Marshal(ops)
+		if owned && err == nil {
+			write = a.client.Apply
+			body, err = v.whole(name, body)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("istio: VirtualService %s: %w", name, err)
 		}
-		last, version = a.client.Patch(ctx, name.Namespace, name.Name, body, dryRun), v.Metadata.ResourceVersion
+		last, version = write(ctx, name.Namespace, name.Name, body, dryRun), v.Metadata.ResourceVersion
 		switch code := kubeapi.Code(last); {
 		case last == nil:
 			return ops, nil

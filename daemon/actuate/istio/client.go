@@ -15,6 +15,8 @@ type Client interface {
 	Get(ctx context.Context, namespace, name string) ([]byte, error)
 	// Patch sends a JSON Patch. In a dry run the server does all but store the result.
 	Patch(ctx context.Context, namespace, name string, patch []byte, dryRun bool) error
+	// Apply writes an object by server-side apply, and takes the ownership of its fields.
+	Apply(ctx context.Context, namespace, name string, object []byte, dryRun bool) error
 }
 
 // NewClient returns a client over a REST client of any group and version, such as
@@ -29,6 +31,12 @@ func path(namespace, name string) []string {
 
 func (c client) Get(ctx context.Context, namespace, name string) ([]byte, error) {
 	return kubeapi.Do(ctx, c.rest.Get().AbsPath(path(namespace, name)...))
+}
+
+func (c client) Apply(ctx context.Context, namespace, name string, object []byte, dryRun bool) error {
+	r := c.rest.Patch(types.ApplyPatchType).AbsPath(path(namespace, name)...).Param("fieldManager", kubeapi.FieldManager).Param("force", "true")
+	_, err := kubeapi.Do(ctx, kubeapi.DryRun(r, dryRun).Body(object))
+	return err
 }
 
 func (c client) Patch(ctx context.Context, namespace, name string, patch []byte, dryRun bool) error {

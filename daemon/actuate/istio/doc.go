@@ -1,7 +1,8 @@
 // Package istio sets routing weights and blocking in Istio VirtualServices.
 //
 // A VirtualService's spec.http is one list with many owners, so windvane writes
-// none of it whole. It reads the object as raw JSON and sends one JSON Patch that tests
+// none of it whole, unless it is a delegate of windvane's own: that is applied whole, by
+// server-side apply, from the object as it was read. Of any other it reads the object as raw JSON and sends one JSON Patch that tests
 // the resourceVersion, the route's name and its destinations, then sets the weights
 // (whole percents, summing to 100) and fault.abort (percentage and status together);
 // whatever else is there stays. Prepare has the API server try the patch in a dry run, and

@@ -16,6 +16,7 @@ type Route struct {
 	VirtualService string   // namespace/name
 	HTTP           string   // the route's name in spec.http
 	Destinations   []string // all of them, by subset, or by host where there is no subset; at least 2
+	Owned          bool     // the VirtualService is a delegate of windvane's own; the same for all of its routes
 }
 
 // target is the target of the route's weight knobs.
@@ -44,6 +45,7 @@ type Actuator struct {
 // object is a VirtualService with the routes in it.
 type object struct {
 	name   kubeapi.Name
+	owned  bool    // written whole
 	routes []route // in the order of Options.Routes
 }
 
@@ -114,10 +116,13 @@ func (a *Actuator) add(r route) error {
 	i := slices.IndexFunc(a.objects, func(o object) bool { return o.name == name })
 	if i < 0 {
 		i = len(a.objects)
-		a.objects = append(a.objects, object{name: name})
+		a.objects = append(a.objects, object{name: name, owned: r.Owned})
 	}
 	if slices.ContainsFunc(a.objects[i].routes, func(x route) bool { return x.HTTP == r.HTTP }) {
 		return errors.New("the route is there twice")
+	}
+	if a.objects[i].owned != r.Owned {
+		return errors.New("a VirtualService is owned whole or not at all; give all of its routes the same ownership")
 	}
 	a.objects[i].routes = append(a.objects[i].routes, r)
 	return nil

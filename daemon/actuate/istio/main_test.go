@@ -27,6 +27,7 @@ type cluster struct {
 	mu      sync.Mutex
 	objects map[string]string       // by namespace/name; resourceVersion counts up from 7
 	patches []string                // as sent
+	applied []string                // likewise
 	gets    int                     //
 	dryRuns int                     //
 	before  func(c *cluster, n int) // each patch, the n-th from 1; holds the lock
@@ -77,6 +78,48 @@ func (c *cluster) Patch(_ context.Context, namespace, name string, patch []byte,
 		}
 	}
 	return c.change(namespace+"/"+name, string(patch))
+}
+
+// Apply stores the spec and the baseline, if the version is that of the object.
+func (c *cluster) Apply(_ context.Context, namespace, name string, object []byte, dryRun bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.applied = append(c.applied, string(object))
+	if c.before != nil {
+		c.before(c, len(c.applied))
+	}
+	stored, err := parseView([]byte(c.objects[namespace+"/"+name]))
+	if err != nil {
+		return err
+	}
+	sent, err := parseView(object)
+	if err != nil {
+		return err
+	}
+	if sent.Metadata.ResourceVersion != stored.Metadata.ResourceVersion {
+		return refusal(http.StatusConflict, "modified")
+	}
+	var whole struct {
+		Spec json.RawMessage `json:"spec"`
+	}
+	if err := json.Unmarshal(object, &whole); err != nil || dryRun {
+		return err
+	}
+	patch := []map[string]any{{"op": "replace", "path": "/spec", "value": whole.Spec}}
+	baseline, now := sent.Metadata.Annotations[BaselineAnnotation]
+	switch _, was := stored.Metadata.Annotations[BaselineAnnotation]; {
+	case now && stored.Metadata.Annotations == nil:
+		patch = append(patch, map[string]any{"op": "add", "path": "/metadata/annotations", "value": map[string]string{BaselineAnnotation: baseline}})
+	case now:
+		patch = append(patch, map[string]any{"op": "add", "path": annotationPath, "value": baseline})
+	case was:
+		patch = append(patch, map[string]any{"op": "remove", "path": annotationPath})
+	}
+	raw, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	return c.change(namespace+"/"+name, string(raw))
 }
 
 // change applies a patch and counts the version up.

@@ -49,7 +49,8 @@ func (a *Actuator) known(baselines map[string]json.RawMessage) []kubeapi.Name {
 func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.ReleaseOptions) actuate.Released {
 	out := actuate.Released{Object: Object(name)}
 	known := o.Known[out.Object]
-	ops, err := a.send(ctx, name, o.DryRun, func(v view) ([]operation, error) {
+	owned := slices.ContainsFunc(a.objects, func(x object) bool { return x.name == name && x.owned })
+	ops, err := a.send(ctx, name, owned, o.DryRun, func(v view) ([]operation, error) {
 		base, ok, err := kept(v, known)
 		out.Baseline, out.Drift = "", nil
 		if err != nil || !ok {

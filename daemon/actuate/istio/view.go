@@ -15,8 +15,12 @@ import (
 type view struct {
 	Metadata kubeapi.Metadata `json:"metadata"`
 	Spec     struct {
-		HTTP []httpView `json:"http"`
+		Hosts    []string   `json:"hosts"`
+		Gateways []string   `json:"gateways"`
+		HTTP     []httpView `json:"http"`
 	} `json:"spec"`
+
+	raw []byte // all of it
 }
 
 type httpView struct {
@@ -88,6 +92,7 @@ func parseView(raw []byte) (view, error) {
 	if v.Metadata.ResourceVersion == "" {
 		return view{}, errors.New("the API server's answer has no metadata.resourceVersion")
 	}
+	v.raw = raw
 	return v, nil
 }
 

@@ -1,0 +1,103 @@
+package istio
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/windvane/windvane/daemon/actuate"
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// delegate is a VirtualService without hosts, with somebody's label and annotation.
+func delegate() string {
+	o := vs("front", map[string]string{"their/own": "1"}, httpRoute("information", weight(50), weight(50), `{"delay":{"fixedDelay":"1s"}}`), `{"name":"other"}`)
+	o = strings.Replace(o, `"hosts":["front"],`, "", 1)
+	return strings.Replace(o, `{"kind"`, `{"apiVersion":"networking.istio.io/v1","kind"`, 1)
+}
+
+func owned() Route {
+	r := information
+	r.Owned = true
+	return r
+}
+
+// A delegate is applied whole, as it was read but for the settings; what others have set in
+// its metadata is not taken over.
+func TestDelegateIsAppliedWhole(t *testing.T) {
+	c := &cluster{objects: map[string]string{"default/front": delegate()}}
+	a := actuator(t, c, owned())
+	action := set(information, .3, .2)
+	known, err := a.Prepare(t.Context(), nil, action, nil)
+	if err != nil || c.objects["default/front"] != delegate() || len(c.applied) != 1 {
+		t.Fatalf("Prepare: %v, applied %v", err, c.applied)
+	}
+	if err := a.Apply(t.Context(), nil, action, known); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"annotations":{"windvane.io/baseline":` + annotated(string(known[frontObject])) + `},` +
+		`"name":"front","namespace":"default","resourceVersion":"7"},"spec":{"http":[` +
+		`{"name":"information","newField":{"of":"later"},"route":[{"destination":{"host":"node","subset":"v1"},"weight":30},{"destination":{"host":"node","subset":"v2"},"weight":70}],` +
+		`"fault":{"abort":{"percentage":{"value":20},"httpStatus":429},"delay":{"fixedDelay":"1s"}}},{"name":"other"}]}}`
+	var wanted, got any
+	if json.Unmarshal([]byte(want), &wanted) != nil || json.Unmarshal([]byte(c.applied[1]), &got) != nil || len(c.patches) > 0 {
+		t.Fatalf("applied %v, patches %v", c.applied, c.patches)
+	}
+	if d := cmp.Diff(wanted, got); d != "" {
+		t.Errorf("applied (-want +got):\n%s", d)
+	}
+	if live, err := a.Live(t.Context()); err != nil || !live.Equal(action, 1e-9) {
+		t.Errorf("live %s, %v", text(live), err)
+	}
+	released := a.Release(t.Context(), actuate.ReleaseOptions{Known: known, Commanded: []policy.Action{action}})
+	if len(released) != 1 || released[0].Problem != "" || !released[0].Changed {
+		t.Fatalf("%+v", released)
+	}
+	if d := cmp.Diff(tree(t, delegate()), tree(t, c.objects["default/front"])); d != "" {
+		t.Errorf("released (-want +got):\n%s", d)
+	}
+}
+
+func TestDelegateConflicts(t *testing.T) {
+	c := &cluster{objects: map[string]string{"default/front": delegate()}}
+	c.before = func(c *cluster, n int) {
+		if n == 1 {
+			if err := c.change("default/front", `[{"op":"add","path":"/spec/http/1/timeout","value":"9s"}]`); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := actuator(t, c, owned()).Apply(t.Context(), nil, set(information, .3, .2), nil); err != nil || len(c.applied) != 2 || !strings.Contains(c.objects["default/front"], `"timeout":"9s"`) {
+		t.Errorf("%v, applied %d times: %s", err, len(c.applied), c.objects["default/front"])
+	}
+}
+
+func TestWhatIsNoDelegateIsNotOwned(t *testing.T) {
+	c := &cluster{objects: map[string]string{"default/front": front(weight(50), weight(50), "")}}
+	_, err := actuator(t, c, owned()).Prepare(t.Context(), nil, set(information, .3, .2), nil)
+	if err == nil || !strings.Contains(err.Error(), `it has hosts or gateways (front), so that it is no delegate`) || len(c.applied) > 0 {
+		t.Errorf("%v, applied %v", err, c.applied)
+	}
+	other := information
+	other.HTTP = "other"
+	if _, err := New(Options{Client: c, Routes: []Route{owned(), other}}); err == nil || !strings.Contains(err.Error(), "owned whole or not at all") {
+		t.Errorf("one route owned, one shared: %v", err)
+	}
+}
+
+func TestApplyRequest(t *testing.T) {
+	var got string
+	c := overHTTP(t, func(_ http.ResponseWriter, r *http.Request) {
+		got = r.Method + " " + r.URL.String() + " " + r.Header.Get("Content-Type")
+	})
+	if err := c.Apply(t.Context(), "ns", "front", []byte(`{}`), true); err != nil {
+		t.Fatal(err)
+	}
+	want := "PATCH /apis/networking.istio.io/v1/namespaces/ns/virtualservices/front?dryRun=All&fieldManager=windvane&force=true application/apply-patch+yaml"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
