@@ -87,6 +87,9 @@ func (e emulation) summary() []string {
 	return append(out, barsMet(len(e.Bars), missed)...)
 }
 
+// beside is how far controllers are drawn from each other, in phases.
+const beside = .2
+
 // phaseSections shows the phases, for each budget and delay.
 func (e emulation) phaseSections() []page.Section {
 	type under struct {
@@ -120,7 +123,8 @@ func (e emulation) phaseSections() []page.Section {
 				one := page.Series{Name: controller, Style: page.Dots, Colour: n}
 				for _, row := range e.Rows {
 					if v := f.of(row); v != nil && row.Controller == controller && row.Budget == u.budget && row.Delay == u.delay {
-						one.Points = append(one.Points, page.Point{X: 100 * v.Mean, Y: float64(slices.Index(e.phases, row.Phase)), XHalf: half(*v)})
+						at := float64(slices.Index(e.phases, row.Phase)) + beside*(float64(n)-float64(len(e.controllers)-1)/2)
+						one.Points = append(one.Points, page.Point{X: 100 * v.Mean, Y: at, XHalf: half(*v)})
 					}
 				}
 				if len(one.Points) > 0 {

@@ -75,42 +75,49 @@ func (e evaluation) keeps(r eval.Row) bool {
 	return true
 }
 
-// summary says in a few sentences how an objective was met: first the policies that
-// were trained or planned, then what they are held against.
+// summary says in a few words how an objective was met: of the first policy in full, of
+// the others the figure that counts.
 func (e evaluation) summary(objective string) string {
-	var out, beside []string
+	var rows []eval.Row
+	var broke []string
 	for _, row := range e.hardest(objective) {
-		if row.RewardRatio == nil || row.Policy == eval.Optimum || row.Policy == eval.Random {
-			continue
-		}
-		name, of := called(row.Policy), eval.Estimate{Mean: *row.RewardRatio, Half: row.Regret.Half}.Percent()
-		reference := slices.Contains([]string{eval.Static, eval.None, eval.Threshold}, row.Policy)
 		switch {
-		case objective == train.ObjectiveReward && reference:
-			beside = append(beside, name+" "+of)
-		case objective == train.ObjectiveReward:
-			out = append(out, fmt.Sprintf("%s reaches %s of the optimum’s, and violates %s.", upper(name), of, e.broken(row)))
-		case reference && e.keeps(row):
-			beside = append(beside, fmt.Sprintf("%s keeps them and carries %s", name, of))
-		case reference:
-			beside = append(beside, fmt.Sprintf("%s breaks them (it violates %s)", name, e.broken(row)))
-		case e.keeps(row):
-			out = append(out, fmt.Sprintf("%s keeps them: it violates %s, and carries %s of what an optimum carries that knows the truth.", upper(name), e.broken(row), of))
+		case row.RewardRatio == nil || row.Policy == eval.Optimum || row.Policy == eval.Random:
+		case objective == train.ObjectiveBudget && !e.keeps(row):
+			broke = append(broke, fmt.Sprintf("%s (%s)", called(row.Policy), e.broken(row)))
 		default:
-			out = append(out, fmt.Sprintf("%s does not keep them: it violates %s.", upper(name), e.broken(row)))
+			rows = append(rows, row)
 		}
 	}
-	if len(out)+len(beside) == 0 {
+	if len(rows)+len(broke) == 0 {
 		return ""
 	}
-	begin := fmt.Sprintf("Error budgets (%s), on load and configurations that no policy had seen.", list(e.budgets()))
-	if objective == train.ObjectiveReward {
-		begin = "The published reward, on the same load and configurations."
+	var out, others []string
+	for i, row := range rows {
+		of := eval.Estimate{Mean: *row.RewardRatio, Half: row.Regret.Half}.Percent()
+		switch {
+		case i > 0:
+			others = append(others, fmt.Sprintf("%s (%s)", called(row.Policy), of))
+		case objective == train.ObjectiveReward:
+			out = append(out, fmt.Sprintf("The published reward, on the same: %s has %s of the optimum’s, and violates %s.", called(row.Policy), of, e.broken(row)))
+		default:
+			out = append(out, fmt.Sprintf("They are kept by %s, which violates %s and carries %s of what an optimum carries that knows the truth.", called(row.Policy), e.broken(row), of))
+		}
 	}
-	if len(beside) > 0 {
-		out = append(out, "Beside it, "+list(beside)+".")
+	switch {
+	case len(others) == 0:
+	case objective == train.ObjectiveReward:
+		out = append(out, "Beside it: "+list(others)+".")
+	default:
+		out = append(out, "They are also kept by "+list(others)+".")
 	}
-	return begin + " " + strings.Join(out, " ")
+	if len(broke) > 0 {
+		out = append(out, "They are broken by "+list(broke)+".")
+	}
+	if objective == train.ObjectiveBudget {
+		out = append([]string{fmt.Sprintf("Error budgets (%s), on load and configurations that no policy had seen.", list(e.budgets()))}, out...)
+	}
+	return strings.Join(out, " ")
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

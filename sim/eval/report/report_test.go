@@ -83,10 +83,10 @@ func TestEvaluationSaysWhatAManagerAsks(t *testing.T) {
 	p := Evaluation(small(), about())
 	want := []string{
 		"Error budgets (cart 5 %), on load and configurations that no policy had seen. " +
-			"Tabular keeps them: it violates cart in 4.9 % of the intervals, and carries 95.0 ±2.0 % of what an optimum carries that knows the truth. " +
-			"Learned does not keep them: it violates cart in 12.0 % of the intervals. " +
-			"Beside it, best static keeps them and carries 64.0 ±2.0 % and no control breaks them (it violates cart in 60.0 % of the intervals).",
-		"The published reward, on the same load and configurations. Tabular reaches 93.0 ±2.0 % of the optimum’s, and violates cart in 50.0 % of the intervals.",
+			"They are kept by tabular, which violates cart in 4.9 % of the intervals and carries 95.0 ±2.0 % of what an optimum carries that knows the truth. " +
+			"They are also kept by best static (64.0 ±2.0 %). " +
+			"They are broken by learned (cart in 12.0 % of the intervals) and no control (cart in 60.0 % of the intervals).",
+		"The published reward, on the same: tabular has 93.0 ±2.0 % of the optimum’s, and violates cart in 50.0 % of the intervals.",
 	}
 	if d := cmp.Diff(want, p.Lead); d != "" {
 		t.Errorf("summary (-want +got):\n%s", d)
