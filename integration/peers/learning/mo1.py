@@ -18,6 +18,7 @@ STEEPNESS = 200.0  # 1/s
 LOADS = np.array([5.0, 10.0, 15.0, 20.0])  # requests/s, of either service
 LEVELS = 6
 CONFIGURATIONS = LEVELS**4
+_LIMITS = list(zip(BOUND.tolist(), THETA.tolist()))
 
 
 class Trace:
@@ -102,7 +103,7 @@ def reward(delay, admitted):
 def reward_of_one(s1, s2, admitted1, admitted2):
     """The same of one interval, in plain Python."""
     total = 0.0
-    for s, r, bound, theta in ((s1, admitted1, 0.035, 0.050), (s2, admitted2, 0.110, 0.113)):
+    for s, r, (bound, theta) in ((s1, admitted1, _LIMITS[0]), (s2, admitted2, _LIMITS[1])):
         total += r if s <= bound else r / (1 + math.exp(min(STEEPNESS * (s - theta), 700.0)))
     return total
 

@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import mo1
 
+_LOADS = mo1.LOADS.tolist()
 STEPS = 100_000  # of PPO; with more it is not better
 
 
@@ -36,7 +37,7 @@ class Mesh(gymnasium.Env):
     def step(self, action):
         action = action.tolist()
         s1, s2 = self.predict(action, self.i, self.j)
-        reward = mo1.reward_of_one(s1, s2, 5 * (self.i + 1) * (1 - action[2] / 5), 5 * (self.j + 1) * (1 - action[3] / 5))
+        reward = mo1.reward_of_one(s1, s2, _LOADS[self.i] * (1 - action[2] / 5), _LOADS[self.j] * (1 - action[3] / 5))
         self.taken += 1
         # In the unit of the largest reward, as networks like it.
         return self._draw(), reward / 40, False, self.taken >= self.horizon, {}
