@@ -13,7 +13,7 @@ does is not counted.
 import os
 
 # Read when the library is loaded: threads that wait for others give their core away, and
-# do not spin on it, which on a busy machine makes a fit take fifty times as long.
+# do not spin on it, which on a busy machine makes a fit take ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import argparse

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 import mo1
 
 _LOADS = mo1.LOADS.tolist()
-STEPS = 100_000  # of PPO; with more it is not better
+STEPS = 100_000  # of PPO
 
 
 class Mesh(gymnasium.Env):
