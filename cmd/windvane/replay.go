@@ -31,7 +31,7 @@ func addReplay(c *kingpin.CmdClause) replayFlags {
 		directory:   c.Flag("replay", "A directory of truths and noise made from the trace of examples/mo1: judge how controllers keep error budgets on it, and nothing else.").PlaceHolder("DIR").String(),
 		budgets:     c.Flag("budget", "With --replay or --on emulator: error budgets of every objective. Default: "+replayBudgets+", on the emulator "+emulatorBudgets+".").String(),
 		delays:      c.Flag("delay", "With --replay or --on emulator: intervals after which an outcome is known, beyond its own. Default: "+replayDelays+", on the emulator "+emulatorDelays+", which is the daemon's own.").String(),
-		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first six. On the emulator: all but optimum and fixed, and zero beside them; default: zero, integrator, full.").Strings(),
+		controllers: c.Flag("controller", "With --replay: one of "+strings.Join(names, ", ")+"; repeat for more. Default: the first six. On the emulator: all but optimum and fixed, and zero (no margin) and true (no model) beside them; default: zero, integrator, full.").Strings(),
 		runs:        c.Flag("runs", "With --replay: runs of 2,000 intervals on each kind of truth.").Default("16").Int(),
 	}
 }

@@ -86,7 +86,9 @@ func EmulatorControllers() []Controller {
 			out = append(out, c)
 		}
 	}
-	return out
+	return append(out, Controller{
+		Name: ControllerTrue, About: "the default with the emulator's own mean latencies in place of a model, of the faulty mesh while it is", params: margin.Defaults(), step: replayStep,
+	})
 }
 
 // defaultEmulatorControllers are so many of the first.
@@ -122,6 +124,7 @@ type emulation struct {
 	names       []string
 	goal        *train.Goal
 	policy      string
+	truth       learnt // of ControllerTrue
 }
 
 func newEmulation(o EmulatorOptions) (*emulation, error) {
@@ -261,10 +264,18 @@ func (e *emulation) judge(ctx context.Context) (EmulatorReport, error) {
 		return EmulatorReport{}, err
 	}
 	c := e.newChances()
+	if c == nil && e.runs(ControllerTrue) {
+		return EmulatorReport{}, fmt.Errorf("controller %s needs what the oracle is made of, and there is none here: %s", ControllerTrue, c.describe(e))
+	}
 	best := make([][][]float64, e.Runs) // [run][phase][budget]: value per interval
 	if c != nil {
 		if err := e.measure(ctx, c); err != nil {
 			return EmulatorReport{}, err
+		}
+		if e.runs(ControllerTrue) {
+			if e.truth, err = e.learnTruth(c); err != nil {
+				return EmulatorReport{}, err
+			}
 		}
 		if err := e.each(ctx, "solving for the oracle, seed", e.Runs, func(i int) error {
 			var err error
@@ -286,6 +297,11 @@ func (e *emulation) judge(ctx context.Context) (EmulatorReport, error) {
 		return EmulatorReport{}, err
 	}
 	return e.report(c, best, results), nil
+}
+
+// runs reports whether a controller is among those that are tried.
+func (e *emulation) runs(controller string) bool {
+	return slices.ContainsFunc(e.controllers, func(c Controller) bool { return c.Name == controller })
 }
 
 // best is the oracle's value per interval, by phase and budget.

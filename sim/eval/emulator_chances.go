@@ -22,7 +22,8 @@ type chances struct {
 	// above is the chance by [capacity][route][cell][service], monotone in the loads;
 	// cells count with the last service's load varying fastest.
 	above     [][][][]float64
-	intervals int // that were emulated
+	latency   [][][][]float64 // mean of the logarithm of the latency (seconds), in the same order
+	intervals int             // that were emulated
 }
 
 // The sampling of the chances.
@@ -78,11 +79,11 @@ func (e *emulation) newChances() *chances {
 	}
 	c.routes = routes
 	for range capacities {
-		of := make([][][]float64, len(routes))
-		for r := range of {
-			of[r] = make([][]float64, size)
+		above, latency := make([][][]float64, len(routes)), make([][][]float64, len(routes))
+		for r := range routes {
+			above[r], latency[r] = make([][]float64, size), make([][]float64, size)
 		}
-		c.above = append(c.above, of)
+		c.above, c.latency = append(c.above, above), append(c.latency, latency)
 	}
 	return c
 }
@@ -138,14 +139,15 @@ func (e *emulation) measure(ctx context.Context, c *chances) error {
 }
 
 func (e *emulation) measureRoute(ctx context.Context, c *chances, capacity, route int) (int, error) {
-	at, sum := c.above[capacity][route], 0
+	at, latency, sum := c.above[capacity][route], c.latency[capacity][route], 0
 	loads := make([]float64, len(c.levels))
 	for cell := range at {
 		if ctx.Err() != nil {
 			return sum, ctx.Err()
 		}
 		c.cell(cell, loads)
-		if at[cell] = c.hopeless(at, cell); at[cell] != nil {
+		if below := c.hopeless(at, cell); below >= 0 {
+			at[cell], latency[cell] = at[below], latency[below]
 			continue
 		}
 		seed := rand.New(rand.NewPCG(e.Seed, streamOracle+uint64(capacity+capacities*(route+len(c.routes)*cell))<<8)).Uint64()
@@ -157,26 +159,25 @@ func (e *emulation) measureRoute(ctx context.Context, c *chances, capacity, rout
 		if m.undecided() {
 			m.run(chanceMore)
 		}
-		at[cell] = m.above()
+		at[cell], latency[cell] = m.means()
 		sum += m.intervals
 	}
 	c.monotone(at)
+	c.monotone(latency)
 	return sum, nil
 }
 
-// hopeless is the chances of a cell below which another one has every service above
-// its bound nearly always; nil where there is none.
-func (c *chances) hopeless(at [][]float64, cell int) []float64 {
+// hopeless is the cell below one in which every service is above its bound nearly
+// always, so that it is so in this one; -1 where there is none.
+func (c *chances) hopeless(at [][]float64, cell int) int {
 	stride := 1
 	for _, levels := range slices.Backward(c.levels) {
-		if cell/stride%len(levels) > 0 {
-			if below := at[cell-stride]; slices.Min(below) > .97 {
-				return below
-			}
+		if cell/stride%len(levels) > 0 && slices.Min(at[cell-stride]) > .97 {
+			return cell - stride
 		}
 		stride *= len(levels)
 	}
-	return nil
+	return -1
 }
 
 // monotone makes the chances grow with each load: the mean of the greatest of all cells
@@ -222,6 +223,7 @@ type cellRun struct {
 	readings  []Reading
 	broken    []int
 	known     []int
+	logs      []float64 // sum of the logarithms of the latency
 	intervals int
 }
 
@@ -247,7 +249,7 @@ func (e *emulation) newCell(route policy.Action, capacity int, loads []float64, 
 	if err != nil {
 		return nil, err
 	}
-	m := &cellRun{at: e.wiring.services, bounds: e.goal.Bound, readings: make([]Reading, len(g.Services)), broken: make([]int, len(loads)), known: make([]int, len(loads))}
+	m := &cellRun{at: e.wiring.services, bounds: e.goal.Bound, readings: make([]Reading, len(g.Services)), broken: make([]int, len(loads)), known: make([]int, len(loads)), logs: make([]float64, len(loads))}
 	if m.meter, err = NewMeter(em, e.Rules.Interval, e.Graph.Scrape, emulatorQuantile); err != nil {
 		return nil, err
 	}
@@ -265,6 +267,7 @@ func (m *cellRun) run(intervals int) {
 				continue
 			}
 			m.known[s]++
+			m.logs[s] += math.Log(math.Max(v, leastLatency))
 			if v > m.bounds[s] {
 				m.broken[s]++
 			}
@@ -281,12 +284,42 @@ func (m *cellRun) undecided() bool {
 	return some && !all
 }
 
-func (m *cellRun) above() []float64 {
-	out := make([]float64, len(m.broken))
+// leastLatency is the least that is told from none, in seconds.
+const leastLatency = 1e-4
+
+// means are the chances and the mean logarithms of the latency, by service.
+func (m *cellRun) means() (above, latency []float64) {
 	for s, n := range m.broken {
-		out[s] = ratio(float64(n), m.known[s])
+		above = append(above, ratio(float64(n), m.known[s]))
+		log := math.Log(leastLatency) // nobody asks for a service without requests
+		if m.known[s] > 0 {
+			log = m.logs[s] / float64(m.known[s])
+		}
+		latency = append(latency, log)
 	}
-	return out
+	return above, latency
+}
+
+// corners calls f with the cells around admitted loads and their shares, which sum to 1.
+// Beyond the levels the nearest counts.
+func (c *chances) corners(loads []float64, f func(cell int, share float64)) {
+	for corner := range 1 << len(c.levels) {
+		cell, share, stride := 0, 1., 1
+		for s, levels := range slices.Backward(c.levels) {
+			step := levels[1] - levels[0]
+			x := math.Max(0, math.Min(float64(len(levels)-1), (loads[s]-levels[0])/step))
+			low := min(int(x), len(levels)-2)
+			if part := x - float64(low); corner>>s&1 == 1 {
+				cell, share = cell+(low+1)*stride, share*part
+			} else {
+				cell, share = cell+low*stride, share*(1-part)
+			}
+			stride *= len(levels)
+		}
+		if share > 0 {
+			f(cell, share)
+		}
+	}
 }
 
 // at interpolates the chances of a route at admitted loads: multilinear in the normal
@@ -294,32 +327,16 @@ func (m *cellRun) above() []float64 {
 // every corner.
 func (c *chances) at(out []float64, capacity, route int, loads []float64) {
 	cells := c.above[capacity][route]
-	n := len(c.levels)
-	zero := make([]bool, n)
+	zero := make([]bool, len(out))
 	for s := range out {
 		out[s], zero[s] = 0, true
 	}
-	for corner := range 1 << n {
-		cell, share, stride := 0, 1., 1
-		for s, levels := range slices.Backward(c.levels) {
-			step := levels[1] - levels[0]
-			x := math.Max(0, math.Min(float64(len(levels)-1), (loads[s]-levels[0])/step))
-			low := min(int(x), len(levels)-2)
-			if f := x - float64(low); corner>>s&1 == 1 {
-				cell, share = cell+(low+1)*stride, share*f
-			} else {
-				cell, share = cell+low*stride, share*(1-f)
-			}
-			stride *= len(levels)
-		}
-		if share == 0 {
-			continue
-		}
+	c.corners(loads, func(cell int, share float64) {
 		for s, p := range cells[cell] {
 			zero[s] = zero[s] && p == 0
 			out[s] += share * probit(p)
 		}
-	}
+	})
 	for s, z := range out {
 		if out[s] = math.Erfc(-z/math.Sqrt2) / 2; zero[s] {
 			out[s] = 0

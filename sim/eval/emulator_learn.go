@@ -98,6 +98,7 @@ func (e *emulation) action(values []float64) policy.Action {
 // learnt is what a policy knows of the mesh before a run.
 type learnt struct {
 	artefact []byte
+	faulty   []byte // while the fault lasts; ControllerTrue only
 	card     train.Card
 	fits     []model.Fit // by service
 	prices   [][]float64 // of violations, by budget and service; nil: no controller has to know

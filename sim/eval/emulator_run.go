@@ -35,7 +35,13 @@ func (e *emulation) run(ctx context.Context, l learnt, seed uint64, of trial) ([
 		return nil, err
 	}
 	c, budget, delay := e.controllers[of.controller], e.Budgets[of.budget], e.Delays[of.delay]
-	p, err := e.configured(ctx, l, c.settings)
+	var p policy.Policy
+	if c.Name == ControllerTrue {
+		l = e.truth
+		p, err = e.truthful(ctx, l, s)
+	} else {
+		p, err = e.configured(ctx, l, c.settings)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/emulator"
+	"github.com/windvane/windvane/sim/model"
 )
 
 // oneService is the smallest mesh with a route: few cells, so that its chances are
@@ -158,7 +159,8 @@ func TestChancesAreThoseOfTheBlockedLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		cell.run(400)
-		want := cell.above()[0]
+		above, _ := cell.means()
+		want := above[0]
 		if want > .02 && want < .98 {
 			between++
 		}
@@ -169,6 +171,38 @@ func TestChancesAreThoseOfTheBlockedLoad(t *testing.T) {
 	}
 	if between < 3 {
 		t.Errorf("%d of 25 chances are neither 0 nor 1: nothing is tested", between)
+	}
+	truthIsThatOfTheEmulator(t, e, c)
+}
+
+// The tables of mean latencies are right on average about the loads that are learned,
+// and the faulty mesh is the slower one.
+func truthIsThatOfTheEmulator(t *testing.T, e *emulation, c *chances) {
+	t.Helper()
+	l, err := e.learnTruth(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if median := l.fits[0].Quantile(.5); math.Abs(median) > .05 || len(l.fits[0].Residuals) < 300 {
+		t.Errorf("%d residuals with a median of %.3f, want about 0", len(l.fits[0].Residuals), median)
+	}
+	if first := e.initial(l, 0)("only", "latency"); !(first.Margin > 0 && first.Spread > 0 && first.Flow == 50) {
+		t.Errorf("calibration %+v", first)
+	}
+	whole, err := model.DecodeTable(l.artefact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	faulty, err := model.DecodeTable(l.faulty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slower := 0.
+	for i, v := range whole.Values {
+		slower += math.Log(float64(faulty.Values[i])/float64(v)) / float64(len(whole.Values))
+	}
+	if !(slower > .05) {
+		t.Errorf("the faulty mesh is slower by exp(%.3f) on average", slower)
 	}
 }
 
@@ -339,6 +373,26 @@ func TestEmulatorPrices(t *testing.T) {
 	e.policy = search.Name
 	if err := e.canPrice(); err == nil || !strings.Contains(err.Error(), "price+correction") {
 		t.Errorf("search was taken for a policy that prices: %v", err)
+	}
+}
+
+// Who knows the mesh carries about what the oracle does: somewhat more where a queue
+// takes longer to fill than a setting stays, as the chances are those of settings that stay.
+func TestTheTruthIsPlannedOn(t *testing.T) {
+	o := emulatorOptions(t)
+	o.Controllers, o.Runs, o.Delays = []string{ControllerTrue}, 1, []Delay{0}
+	r, err := Emulator(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Rows {
+		if row.OfOptimum.Mean < .75 || row.OfOptimum.Mean > 1.15 || row.Violated["only"].Mean > .12 {
+			t.Errorf("%s: violated %.3f, carried %.3f of the oracle", row.Phase, row.Violated["only"].Mean, row.OfOptimum.Mean)
+		}
+	}
+	o.Graph.Mesh.Services[0].Retries = emulator.Retries{Attempts: 1, BackoffSeconds: .1, Refused: true}
+	if _, err := Emulator(t.Context(), o); err == nil || !strings.Contains(err.Error(), "there is none here") {
+		t.Errorf("without an oracle: %v", err)
 	}
 }
 
