@@ -53,19 +53,22 @@ func kindOf(v json.RawMessage) byte {
 	return v[0]
 }
 
-// objectDifference is empty unless both have the same members.
+// objectDifference is empty unless both have the same members in the same order.
 func objectDifference(was, now json.RawMessage) delta {
-	var a, b map[string]json.RawMessage
-	if json.Unmarshal(was, &a) != nil || json.Unmarshal(now, &b) != nil || len(a) != len(b) {
+	a, b := split(was), split(now)
+	if len(a) != len(b) {
 		return delta{}
 	}
 	out := map[string]delta{}
-	for name, v := range b {
-		old, ok := a[name]
-		if !ok {
+	for i := 0; i < len(b); i += 2 {
+		if !bytes.Equal(a[i], b[i]) {
 			return delta{}
 		}
-		if d, differ := difference(old, v); differ {
+		if d, differ := difference(a[i+1], b[i+1]); differ {
+			var name string
+			if json.Unmarshal(b[i], &name) != nil {
+				return delta{}
+			}
 			out[name] = d
 		}
 	}
@@ -75,10 +78,7 @@ func objectDifference(was, now json.RawMessage) delta {
 // arrayDifference is empty unless now is was with elements changed, or with one dropped
 // in front, and others added behind.
 func arrayDifference(was, now json.RawMessage) delta {
-	var a, b []json.RawMessage
-	if json.Unmarshal(was, &a) != nil || json.Unmarshal(now, &b) != nil {
-		return delta{}
-	}
+	a, b := split(was), split(now)
 	for drop := range min(2, len(a)) {
 		if kept := a[drop:]; len(kept) < len(b) && sameElements(kept, b[:len(kept)]) {
 			return delta{Array: &arrayDelta{Drop: drop, Add: b[len(kept):]}}
@@ -97,6 +97,34 @@ func arrayDifference(was, now json.RawMessage) delta {
 		return delta{} // written differently
 	}
 	return delta{Array: &arrayDelta{Change: change}}
+}
+
+// split returns the elements of an array, or the names and values of an object in turn. The
+// JSON is valid, as encoding/json has just written it: it is not looked at otherwise,
+// which is what makes a thousand services cheap.
+func split(v json.RawMessage) []json.RawMessage {
+	var out []json.RawMessage
+	depth, quoted, start := 0, false, 1
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case depth == 1 && (c == ',' || c == ':' || c == ']' || c == '}'):
+			if i > start { // not the end of an empty one
+				out = append(out, v[start:i])
+			}
+			start = i + 1
+		}
+		if c := v[i]; !quoted && (c == ']' || c == '}') {
+			depth--
+		}
+	}
+	return out
 }
 
 func sameElements(a, b []json.RawMessage) bool {

@@ -151,3 +151,23 @@ func TestDifferenceThatDoesNotFit(t *testing.T) {
 		}
 	}
 }
+
+func TestSplit(t *testing.T) {
+	for v, want := range map[string]string{
+		`[]`:                          "",
+		`{}`:                          "",
+		`[1]`:                         "1",
+		`[1,[2,3],{"a":[4]},"x,]y"]`:  `1 [2,3] {"a":[4]} "x,]y"`,
+		`{"a":1,"b":{"c":[1,2]}}`:     `"a" 1 "b" {"c":[1,2]}`,
+		`{"a\"},":"\\","b":""}`:       `"a\"}," "\\" "b" ""`,
+		`["\\\"",null,true,-1.5e-07]`: `"\\\"" null true -1.5e-07`,
+	} {
+		var got []string
+		for _, part := range split(json.RawMessage(v)) {
+			got = append(got, string(part))
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", v, s, want)
+		}
+	}
+}
