@@ -17,6 +17,8 @@
 // The forecast of the load is that it stays: an observation holds one interval, and a
 // policy keeps nothing between calls. Then an action that is in force some intervals
 // later (settling) is worth the same later, so that a delay changes no decision.
+//
+// Its settings are those of tabular, and horizon: a number of intervals.
 package rollout
 
 import (
