@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -24,8 +25,8 @@ type masks struct {
 // maskFeature is one feature that some node asks for.
 type maskFeature struct {
 	feature    int
-	thresholds []float64 // ascending, distinct
-	rows       []uint64  // [thresholds the feature is above][word]: the leaves that are left
+	thresholds []uint64 // keys of order, ascending, distinct
+	rows       []uint64 // [thresholds the feature is above][word]: the leaves that are left
 }
 
 // maskLeaves bounds the leaves of a tree.
@@ -82,7 +83,7 @@ func newMaskFeature(feature int, nodes []failed, words int) maskFeature {
 	row := slices.Repeat([]uint64{^uint64(0)}, words)
 	for i, n := range nodes {
 		if i == 0 || n.threshold != nodes[i-1].threshold {
-			f.thresholds = append(f.thresholds, n.threshold)
+			f.thresholds = append(f.thresholds, orderKey(n.threshold))
 			f.rows = append(f.rows, row...)
 		}
 		shift := 32 * (n.tree % 2)
@@ -92,21 +93,28 @@ func newMaskFeature(feature int, nodes []failed, words int) maskFeature {
 	return f
 }
 
-// above counts the thresholds that x is above; all of them if it is NaN, for which no
-// comparison holds in Predict either.
-func (f *maskFeature) above(x float64) int {
+// above counts the thresholds that a number is above, given its key. Where it is above
+// is foreseen by no processor, so that it is not asked by a branch.
+func (f *maskFeature) above(key uint64) int {
 	at, n := 0, len(f.thresholds)
 	for n > 1 {
 		half := n / 2
-		if !(x <= f.thresholds[at+half-1]) {
-			at += half
-		}
+		_, above := bits.Sub64(f.thresholds[at+half-1], key, 0)
+		at += half & -int(above)
 		n -= half
 	}
-	if !(x <= f.thresholds[at]) {
-		at++
+	_, above := bits.Sub64(f.thresholds[at], key, 0)
+	return at + int(above)
+}
+
+// orderKey maps numbers to whole ones of the same order; NaN is above all, because no
+// comparison holds for it in Predict either.
+func orderKey(x float64) uint64 {
+	if math.IsNaN(x) {
+		return math.MaxUint64
 	}
-	return at
+	b := math.Float64bits(x + 0) // -0 becomes 0
+	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
 // predict is Ensemble.Predict at x; left is a buffer of so many words.
@@ -118,7 +126,7 @@ func (m *masks) predict(x []float64, left []uint64) float64 {
 	}
 	row := func(i int) []uint64 {
 		f := &features[i]
-		return f.rows[f.above(x[f.feature])*m.words:][:m.words]
+		return f.rows[f.above(orderKey(x[f.feature]))*m.words:][:m.words]
 	}
 	i := 0
 	for ; i+4 <= len(features); i += 4 { // four at once: memory is asked less for what is left
