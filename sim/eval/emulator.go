@@ -254,6 +254,10 @@ func (e *emulation) each(ctx context.Context, what string, n int, job func(i int
 
 // judge learns, finds the optimum and runs everything.
 func (e *emulation) judge(ctx context.Context) (EmulatorReport, error) {
+	c := e.newChances()
+	if c == nil && e.runs(ControllerTrue) {
+		return EmulatorReport{}, fmt.Errorf("controller %s needs what the oracle is made of, and there is none here: %s", ControllerTrue, c.describe(e))
+	}
 	known := make([]learnt, e.Runs)
 	err := e.each(ctx, "learning, seed", e.Runs, func(i int) error {
 		var err error
@@ -262,10 +266,6 @@ func (e *emulation) judge(ctx context.Context) (EmulatorReport, error) {
 	})
 	if err != nil {
 		return EmulatorReport{}, err
-	}
-	c := e.newChances()
-	if c == nil && e.runs(ControllerTrue) {
-		return EmulatorReport{}, fmt.Errorf("controller %s needs what the oracle is made of, and there is none here: %s", ControllerTrue, c.describe(e))
 	}
 	best := make([][][]float64, e.Runs) // [run][phase][budget]: value per interval
 	if c != nil {
