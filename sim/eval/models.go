@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -121,12 +122,12 @@ func newModelSplit(seed uint64, of string, h model.HoldOut, regions [][]float64)
 // nothing of it. It is for one goroutine.
 type latencyModel func(out, settings, offered []float64)
 
-// fittedModels are all models, fitted on the same rows.
+// fittedModels are the models, fitted on the same rows.
 type fittedModels struct {
 	cells *model.Cells
-	queue *model.Queue // nil where the mesh has no place in one
-	units []float64    // the queues' capacities in the data
-	by    map[string]latencyModel
+	queue *model.Queue            // nil where the mesh has no place in one
+	units []float64               // the queues' capacities in the data
+	by    map[string]latencyModel // those that there are
 }
 
 // modelNames are in the order of reports.
@@ -143,7 +144,15 @@ func fitModels(d *dataset.Dataset, knobs []policy.Knob) (fittedModels, error) {
 	if err != nil {
 		return m, err
 	}
-	if m.queue, err = model.FitQueue(d, knobs); err != nil {
+	m.by = map[string]latencyModel{
+		ModelTable: func(out, settings, offered []float64) { m.cells.Latency(out, settings, offered) },
+		ModelTrees: trees.Predictor().Latency,
+	}
+	m.queue, err = model.FitQueue(d, knobs)
+	if errors.Is(err, model.ErrNoQueues) {
+		return m, nil
+	}
+	if err != nil {
 		return m, err
 	}
 	for range m.queue.Names {
@@ -165,17 +174,13 @@ func fitModels(d *dataset.Dataset, knobs []policy.Knob) (fittedModels, error) {
 		return m, err
 	}
 	p, factor := rest.Predictor(), make([]float64, len(d.Services))
-	m.by = map[string]latencyModel{
-		ModelTable:  func(out, settings, offered []float64) { m.cells.Latency(out, settings, offered) },
-		ModelTrees:  trees.Predictor().Latency,
-		ModelQueues: queue,
-		ModelCombined: func(out, settings, offered []float64) {
-			queue(out, settings, offered)
-			p.Latency(factor, settings, offered)
-			for s := range out {
-				out[s] *= factor[s]
-			}
-		},
+	m.by[ModelQueues] = queue
+	m.by[ModelCombined] = func(out, settings, offered []float64) {
+		queue(out, settings, offered)
+		p.Latency(factor, settings, offered)
+		for s := range out {
+			out[s] *= factor[s]
+		}
 	}
 	return m, nil
 }

@@ -134,6 +134,9 @@ func (o FaultOptions) run(seed uint64, runs faultRuns) error {
 	if err != nil {
 		return err
 	}
+	if fitted.queue == nil {
+		return fmt.Errorf("%w: there is nothing to compare after a fault", model.ErrNoQueues)
+	}
 	tests := map[bool]*dataset.Dataset{}
 	for _, fault := range []bool{false, true} {
 		if tests[fault], err = o.record(seed, streamFaultTest, o.tested, faultCase{fault: fault}); err != nil {

@@ -45,7 +45,11 @@ func (v *validation) hold(fold int) error {
 			return
 		}
 		for _, name := range modelNames {
-			fitted.by[name](out, settings, offered)
+			predict, ok := fitted.by[name]
+			if !ok {
+				continue
+			}
+			predict(out, settings, offered)
 			for s, y := range out {
 				v.predicted[name][s][row] = y
 			}

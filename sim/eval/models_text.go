@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,9 @@ func (r ModelReport) WriteText(w io.Writer) error {
 		if s.Supported != nil && s == r.first(s.HeldOut) {
 			lines = append(lines, fmt.Sprintf("%s held out: the table has a cell for %s of the rows; elsewhere it says what the nearest ones say", s.HeldOut, s.Supported.Percent()))
 		}
+	}
+	if !slices.ContainsFunc(r.Scores, func(s ModelScore) bool { return s.Model == ModelQueues }) {
+		lines = append(lines, ModelQueues+" and "+ModelCombined+" are left out: the mesh scales replicas, or has too many services for them")
 	}
 	if err := writeColumns(w, lines); err != nil {
 		return fmt.Errorf("comparison of models: %w", err)

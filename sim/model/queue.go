@@ -23,8 +23,8 @@ type Queue struct {
 
 // FitQueue fits the model by robust least squares on the logarithm of the latency, of
 // all services at once. Of many rows every so many are taken. It is deterministic. It
-// is an error if the mesh scales replicas, which the model has no place for, or if
-// there are fewer rows than parameters.
+// is ErrNoQueues if the mesh scales replicas, or has more queues or services than 63,
+// and an error if there are fewer rows than parameters.
 func FitQueue(d *dataset.Dataset, knobs []policy.Knob) (*Queue, error) {
 	if err := identifiable(d, knobs); err != nil {
 		return nil, err

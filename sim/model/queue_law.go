@@ -1,11 +1,15 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
+
+// ErrNoQueues is what FitQueue says of a mesh that is beyond it.
+var ErrNoQueues = errors.New("a model of queues has no place")
 
 // queueLaw says how latencies follow from settings and loads:
 //
@@ -57,11 +61,11 @@ func newQueueLaw(knobs []policy.Knob, services []string) (queueLaw, error) {
 	}
 	for _, k := range knobs {
 		if k.Kind == policy.Replicas {
-			return l, fmt.Errorf("model: knob %s: a model of queues has no place for replicas; use trees", k.KnobID)
+			return l, fmt.Errorf("model: knob %s: %w for replicas; use trees", k.KnobID, ErrNoQueues)
 		}
 	}
 	if len(l.parts) >= maxQueues || l.services > maxQueues {
-		return l, fmt.Errorf("model: %d queues of %d services are too many for a model of queues; use trees", len(l.parts), l.services)
+		return l, fmt.Errorf("model: %d queues of %d services: %w for so many; use trees", len(l.parts), l.services, ErrNoQueues)
 	}
 	l.size = ofRoute*len(l.routes) + len(l.parts) + 1 + ofService*l.services
 	return l, nil
