@@ -39,6 +39,9 @@ func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
 		{LoadSeen, seen(r.loads, random(streamSeen))},
 		{LoadUnseen, unseen(r.loads, random(streamUnseen))},
 	} {
+		if r.intervals > 0 {
+			l.offered = l.offered[:min(r.intervals, len(l.offered))]
+		}
 		s := series{offered: l.offered, noise: draw(r.noise, len(l.offered), noise)}
 		if l.name == LoadUnseen {
 			r.unseen = s

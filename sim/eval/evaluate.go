@@ -52,6 +52,9 @@ type Options struct {
 	SampleRows int              // rows drawn at random, from which policies learn to be judged OnSample; 0: they do not
 	Steps      int              // of a network's training; 0: train.DefaultPPO's
 	Progress   Progress         // may be nil
+
+	intervals int       // of a run at most; 0: all that it has
+	factors   []float64 // of the frontier; nil: frontierFactors
 }
 
 // Progress is told how many of what are done; of 0: of what nobody can count. It is not

@@ -122,7 +122,7 @@ var whole = sync.OnceValues(func() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2, Trees: tinyTrees, Steps: 8000})
+	return Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2, Trees: tinyTrees, Steps: 8000, factors: []float64{1, 2}})
 })
 
 func find(t *testing.T, r Report, policy, objective, load, on string) Row {
@@ -192,7 +192,7 @@ func TestEvaluate(t *testing.T) {
 func TestSameSeedSameBytes(t *testing.T) {
 	m := tinyMesh(t)
 	again := func() Report {
-		r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Quick(), Seed: 3, Seeds: 2, Trees: tinyTrees})
+		r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Quick(), Seed: 3, Seeds: 2, Trees: tinyTrees, intervals: 400, factors: []float64{1, 2}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ type sweep map[mark]tally
 // rules' own, on the run of the rows.
 func (r *arena) sweep(ctx context.Context, seed uint64) (sweep, error) {
 	out := sweep{}
-	for _, factor := range frontierFactors {
+	for _, factor := range r.factors {
 		if factor == factorOfRules || !canScale(r.goal, factor) {
 			continue
 		}
@@ -109,7 +109,7 @@ func (e *evaluation) frontier(results []judged, runs map[subject][]tally) []Fron
 			continue
 		}
 		var before []tally
-		for _, factor := range frontierFactors {
+		for _, factor := range e.factors {
 			var each []tally
 			for _, r := range results {
 				if t, ok := r.swept[mark{name, factor}]; ok {

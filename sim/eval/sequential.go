@@ -104,6 +104,9 @@ func Sequential(ctx context.Context, o Options) (SequentialReport, error) {
 
 // complete fills in the defaults.
 func (o Options) complete() Options {
+	if o.factors == nil {
+		o.factors = frontierFactors
+	}
 	if o.Seeds == 0 {
 		o.Seeds = defaultSeeds
 	}
