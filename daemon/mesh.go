@@ -102,7 +102,7 @@ func newActuators(m *rules.Mesh, cluster kubernetesClient) (*istio.Actuator, *ku
 
 // resume reads what the journal has of a mesh.
 func resume(dir, name string) (loop.Resume, error) {
-	newest, err := journal.Last(dir, 1, func(r journal.Record) bool {
+	newest, err := journal.Recent(dir, 1, func(r journal.Record) bool {
 		return r.Mesh == name && (r.Kind == journal.KindIntent || r.Kind == journal.KindRelease)
 	})
 	if err != nil || len(newest) == 0 {
@@ -123,7 +123,7 @@ func resume(dir, name string) (loop.Resume, error) {
 			open = &older
 		}
 	}
-	closed, err := journal.Last(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindOutcome })
+	closed, err := journal.Recent(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindOutcome })
 	if err != nil {
 		return loop.Resume{}, err
 	}
@@ -147,7 +147,7 @@ func resume(dir, name string) (loop.Resume, error) {
 
 // lastIntent returns the newest intent of a mesh, or that of a cycle.
 func lastIntent(dir, mesh string, cycle uint64) (journal.Intent, bool, error) {
-	found, err := journal.Last(dir, 1, func(r journal.Record) bool {
+	found, err := journal.Recent(dir, 1, func(r journal.Record) bool {
 		var i struct {
 			Cycle uint64 `json:"cycle"`
 		}

@@ -97,7 +97,7 @@ func chosen(c *config.Config, name string) ([]*rules.Mesh, error) {
 		}
 		known = append(known, m.Name)
 	}
-	return nil, fmt.Errorf("release: no mesh %q in %s (%s)", name, c.File, rules.Suggest(name, known))
+	return nil, rules.Problems{{File: c.File, Message: fmt.Sprintf("no mesh %q", name), Hint: rules.Suggest(name, known)}}
 }
 
 // releaseMesh gives one mesh back. What the journal cannot tell, the annotations do.

@@ -24,6 +24,9 @@ func (r *rig) object() map[string]any {
 	meta := out["metadata"].(map[string]any)
 	delete(meta, "resourceVersion")
 	delete(meta, "generation")
+	if a, ok := meta["annotations"].(map[string]any); ok && len(a) == 0 { // which an API server leaves out
+		delete(meta, "annotations")
+	}
 	return out
 }
 

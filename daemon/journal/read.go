@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -94,10 +95,24 @@ func (c chains) complete(r *Record) error {
 // first. It reads backwards from the end, and no further than it has to. keep is
 // given intents as they are stored, which may be without their parts.
 func Last(dir string, n int, keep func(Record) bool) ([]Record, error) {
+	return last(dir, n, math.MaxInt, keep)
+}
+
+// recentSegments bound what Recent reads, and with it how long a start takes.
+const recentSegments = 4
+
+// Recent is Last, but reads the newest segments only: what a mesh that runs has left is
+// there, as each of its cycles leaves an intent.
+func Recent(dir string, n int, keep func(Record) bool) ([]Record, error) {
+	return last(dir, n, recentSegments, keep)
+}
+
+func last(dir string, n, most int, keep func(Record) bool) ([]Record, error) {
 	all, err := segments(dir)
 	if err != nil {
 		return nil, err
 	}
+	all = all[max(0, len(all)-most):]
 	var out []Record
 	for i := len(all) - 1; i >= 0 && len(out) < n; i-- {
 		found, err := lastOf(dir, all[i], n-len(out), keep)

@@ -62,6 +62,17 @@ func TestTidyCompresses(t *testing.T) {
 	}
 }
 
+// A start reads the newest segments only.
+func TestRecent(t *testing.T) {
+	j := segmented(t, quick(), 100)
+	if found, err := Recent(j.Dir(), 1, func(r Record) bool { return r.Seq == 1 }); err != nil || len(found) > 0 {
+		t.Errorf("the oldest record: %v, %v", found, err)
+	}
+	if found, err := Recent(j.Dir(), 2, nil); err != nil || len(found) != 2 || found[1].Seq != 100 {
+		t.Errorf("the newest records: %v, %v", found, err)
+	}
+}
+
 func TestTidyExpires(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -126,11 +126,7 @@ func (r *restorer) restore(v view, base Baseline) ([]operation, error) {
 		}
 	}
 	if _, ok := v.Metadata.Annotations[BaselineAnnotation]; ok {
-		if len(v.Metadata.Annotations) == 1 {
-			r.b.remove("/metadata/annotations")
-		} else {
-			r.b.remove(annotationPath)
-		}
+		r.b.remove(annotationPath)
 	}
 	if len(r.b.ops) == 0 || r.b.err != nil {
 		return nil, r.b.err

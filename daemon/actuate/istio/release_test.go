@@ -26,6 +26,9 @@ func tree(t testing.TB, object string) map[string]any {
 	meta := out["metadata"].(map[string]any)
 	delete(meta, "resourceVersion")
 	delete(meta, "generation")
+	if a, ok := meta["annotations"].(map[string]any); ok && len(a) == 0 { // which the API server leaves out
+		delete(meta, "annotations")
+	}
 	return out
 }
 

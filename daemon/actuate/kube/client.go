@@ -15,8 +15,8 @@ type Client interface {
 	GetScale(ctx context.Context, namespace, name string) ([]byte, error)
 	// PutScale writes a scale. In a dry run the server does all but store it.
 	PutScale(ctx context.Context, namespace, name string, scale []byte, dryRun bool) error
-	// Patch sends a JSON Patch to a Deployment.
-	Patch(ctx context.Context, namespace, name string, patch []byte) error
+	// Patch sends a JSON Patch to a Deployment, or tries it.
+	Patch(ctx context.Context, namespace, name string, patch []byte, dryRun bool) error
 	// Get reads whatever is at a path of the API, such as /apis/apps/v1/…
 	Get(ctx context.Context, path string) ([]byte, error)
 }
@@ -42,9 +42,9 @@ func (c client) PutScale(ctx context.Context, namespace, name string, scale []by
 	return err
 }
 
-func (c client) Patch(ctx context.Context, namespace, name string, patch []byte) error {
-	_, err := kubeapi.Do(ctx, c.rest.Patch(types.JSONPatchType).AbsPath(deployment(namespace, name)).
-		Param("fieldManager", kubeapi.FieldManager).Body(patch))
+func (c client) Patch(ctx context.Context, namespace, name string, patch []byte, dryRun bool) error {
+	r := c.rest.Patch(types.JSONPatchType).AbsPath(deployment(namespace, name)).Param("fieldManager", kubeapi.FieldManager)
+	_, err := kubeapi.Do(ctx, kubeapi.DryRun(r, dryRun).Body(patch))
 	return err
 }
 

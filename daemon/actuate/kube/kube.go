@@ -129,7 +129,13 @@ func (a *Actuator) apply(ctx context.Context, name kubeapi.Name, was seen, repli
 	if baseline == nil {
 		return a.put(ctx, name, was, replicas, false, nil)
 	}
-	return a.put(ctx, name, was, replicas, false, func() error { return a.annotate(ctx, name, string(baseline)) })
+	return a.put(ctx, name, was, replicas, false, func() error {
+		v, err := a.view(ctx, name)
+		if err != nil {
+			return err
+		}
+		return a.annotate(ctx, name, v, string(baseline), false)
+	})
 }
 
 // put writes the scale, and reads again when others were faster. before is called before

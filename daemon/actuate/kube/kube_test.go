@@ -28,15 +28,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cluster keeps scales as an API server does: a put of an older version is a conflict.
 type cluster struct {
-	mu      sync.Mutex
-	scales  map[string]string // by namespace/name
-	puts    []string
-	gets    int
-	dryRuns int
-	others  map[string]string // answers of Get, by path
-	patches []string
-	before  func(c *cluster, n int) // the n-th put, from 1; holds the lock
-	refusal error                   // of each put
+	mu        sync.Mutex
+	scales    map[string]string // by namespace/name
+	puts      []string
+	gets      int
+	dryRuns   int
+	others    map[string]string // answers of Get, by path
+	patches   []string
+	forbidden error                   // to patch in a dry run
+	before    func(c *cluster, n int) // the n-th put, from 1; holds the lock
+	refusal   error                   // of each put
 }
 
 func status(code int32, message string) error {
@@ -99,9 +100,12 @@ func (c *cluster) Get(_ context.Context, path string) ([]byte, error) {
 	}
 }
 
-func (c *cluster) Patch(_ context.Context, _, _ string, patch []byte) error {
+func (c *cluster) Patch(_ context.Context, _, _ string, patch []byte, dryRun bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if dryRun {
+		return c.forbidden
+	}
 	c.patches = append(c.patches, string(patch))
 	return nil
 }

@@ -66,7 +66,8 @@ func (a *Actuator) Prepare(ctx context.Context, live, want policy.Action, known 
 	return out, err
 }
 
-// admit refuses a Deployment that somebody else scales, and returns its baseline.
+// admit refuses a Deployment that somebody else scales, or that may not be annotated, and
+// returns its baseline.
 func (a *Actuator) admit(ctx context.Context, name kubeapi.Name, replicas int64, known json.RawMessage) (json.RawMessage, error) {
 	v, err := a.view(ctx, name)
 	if err != nil {
@@ -80,16 +81,19 @@ func (a *Actuator) admit(ctx context.Context, name kubeapi.Name, replicas int64,
 			return nil, err
 		}
 	}
-	if known != nil {
-		return known, nil
-	}
-	if text, ok := v.Metadata.Annotations[BaselineAnnotation]; ok {
+	baseline := known
+	if text, ok := v.Metadata.Annotations[BaselineAnnotation]; ok && baseline == nil {
 		if _, err := parseBaseline([]byte(text)); err != nil {
 			return nil, fmt.Errorf("kube: deployment %s: annotation %s: %w; correct it, or remove it to take what is there now for the baseline", name, BaselineAnnotation, err)
 		}
-		return json.RawMessage(text), nil
+		baseline = json.RawMessage(text)
 	}
-	return json.Marshal(Baseline{Replicas: replicas})
+	if baseline == nil {
+		if baseline, err = json.Marshal(Baseline{Replicas: replicas}); err != nil {
+			return nil, err
+		}
+	}
+	return baseline, a.annotate(ctx, name, v, string(baseline), true)
 }
 
 func parseBaseline(raw []byte) (Baseline, error) {
@@ -152,23 +156,22 @@ func (a *Actuator) scaledBy(ctx context.Context, name kubeapi.Name, s struct{ ki
 }
 
 // annotate leaves the baseline at the Deployment, unless it is there.
-func (a *Actuator) annotate(ctx context.Context, name kubeapi.Name, baseline string) error {
-	v, err := a.view(ctx, name)
-	if err != nil || v.Metadata.Annotations[BaselineAnnotation] == baseline {
-		return err
+func (a *Actuator) annotate(ctx context.Context, name kubeapi.Name, v view, baseline string, dryRun bool) error {
+	if v.Metadata.Annotations[BaselineAnnotation] == baseline {
+		return nil
 	}
 	var value any = baseline
 	path := annotationPath
 	if v.Metadata.Annotations == nil {
 		path, value = "/metadata/annotations", map[string]string{BaselineAnnotation: baseline}
 	}
-	return a.patch(ctx, name, v, "add", path, value)
+	return a.patch(ctx, name, v, "add", path, value, dryRun)
 }
 
 var annotationPath = "/metadata/annotations/" + strings.ReplaceAll(BaselineAnnotation, "/", "~1")
 
 // patch changes one member of the Deployment as it was read.
-func (a *Actuator) patch(ctx context.Context, name kubeapi.Name, v view, op, path string, value any) error {
+func (a *Actuator) patch(ctx context.Context, name kubeapi.Name, v view, op, path string, value any, dryRun bool) error {
 	change := map[string]any{"op": op, "path": path}
 	if value != nil {
 		change["value"] = value
@@ -177,7 +180,7 @@ func (a *Actuator) patch(ctx context.Context, name kubeapi.Name, v view, op, pat
 		{"op": "test", "path": "/metadata/resourceVersion", "value": v.Metadata.ResourceVersion}, change,
 	})
 	if err == nil {
-		err = a.client.Patch(ctx, name.Namespace, name.Name, body)
+		err = a.client.Patch(ctx, name.Namespace, name.Name, body, dryRun)
 	}
 	if err != nil {
 		return fmt.Errorf("kube: annotate deployment %s: %w", name, err)

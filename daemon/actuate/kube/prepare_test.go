@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -85,6 +86,15 @@ func TestPrepareRefuses(t *testing.T) {
 		if (c.dryRuns > 0) != (tc.want == "") || len(c.puts) > 0 {
 			t.Errorf("%s: %d dry runs, puts %v", tc.name, c.dryRuns, c.puts)
 		}
+	}
+}
+
+func TestPrepareTriesTheAnnotation(t *testing.T) {
+	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
+	c.forbidden = status(http.StatusForbidden, "no permission to patch")
+	_, err := actuator(t, c, "default/a").Prepare(t.Context(), nil, policy.Action{replicas("default/a", 3)}, nil)
+	if err == nil || !strings.Contains(err.Error(), "annotate deployment default/a: no permission to patch") || c.dryRuns+len(c.puts) > 0 {
+		t.Errorf("%v, puts %v", err, c.puts)
 	}
 }
 

@@ -85,5 +85,5 @@ func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.Rel
 	if v, err = a.view(ctx, name); err != nil { // the scale has made a new version
 		return err
 	}
-	return a.patch(ctx, name, v, "remove", annotationPath, nil)
+	return a.patch(ctx, name, v, "remove", annotationPath, nil, false)
 }
