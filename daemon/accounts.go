@@ -49,7 +49,7 @@ func openAccounts(state string, m *rules.Mesh) (*accounts, error) {
 	}
 	a.saved, a.tried = a.ledger.At(), a.ledger.At()
 	unsaved := 2 + int(2*saveEvery/m.Interval)
-	records, readErr := journal.Last(JournalDirectory(state), unsaved, func(r journal.Record) bool {
+	records, readErr := journal.Recent(JournalDirectory(state), unsaved, func(r journal.Record) bool {
 		return r.Mesh == m.Name && r.Kind == journal.KindOutcome
 	})
 	if err = errors.Join(err, readErr); readErr != nil {
