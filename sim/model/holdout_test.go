@@ -49,7 +49,7 @@ func TestOneLoadIsNotHeldOut(t *testing.T) {
 	for row := range d.Offered[0] {
 		d.Offered[0][row] = 20
 	}
-	m, err := FitSystem(d, testKnobs, DefaultTreeParams(), 1)
+	m, err := FitSystem(d, testKnobs, quickTrees, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,9 @@ var testKnobs = []policy.Knob{
 	{KnobID: policy.KnobID{Kind: policy.Weight, Target: "ns/vs/a", Part: "v2"}, Service: "a", Max: 1, Levels: 6},
 }
 
+// quickTrees are enough where the fit is not the point.
+var quickTrees = TreeParams{Trees: 30, Leaves: 15, Rate: .2, MinLeafRows: 20}
+
 // mesh is two nodes of capacities 30 and 50 requests/s behind one service; its
 // latency is that of the slower node.
 func mesh(seed uint64, rows int) *dataset.Dataset {
@@ -68,7 +71,7 @@ func TestSystemPredictsHeldOutConfigurations(t *testing.T) {
 }
 
 func TestSystemKnowsItsSupport(t *testing.T) {
-	m, err := FitSystem(mesh(1, 500), testKnobs, DefaultTreeParams(), 7)
+	m, err := FitSystem(mesh(1, 500), testKnobs, quickTrees, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +94,7 @@ func TestSystemKnowsItsSupport(t *testing.T) {
 // The same bytes again, on one core too.
 func TestSystemIsDeterministic(t *testing.T) {
 	fit := func() []byte {
-		m, err := FitSystem(mesh(2, 500), testKnobs, DefaultTreeParams(), 7)
+		m, err := FitSystem(mesh(2, 500), testKnobs, quickTrees, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,23 +114,23 @@ func TestSystemIsDeterministic(t *testing.T) {
 func TestSystemRefusesWhatItCannotKnow(t *testing.T) {
 	d := mesh(1, 500)
 	still := d.Select(func(row int) bool { return d.Settings[0][row] == .2 && d.Settings[1][row] == .4 })
-	_, err := FitSystem(still, testKnobs, DefaultTreeParams(), 1)
+	_, err := FitSystem(still, testKnobs, quickTrees, 1)
 	for _, want := range []string{"blocking:a never moved in the data (always 0.2)", "weight:ns/vs/a:v1 never moved in the data (always 0.4)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say that %s", err, want)
 		}
 	}
 	few := d.Select(func(row int) bool { return row < 30 })
-	if _, err := FitSystem(few, testKnobs, DefaultTreeParams(), 1); err == nil || !strings.Contains(err.Error(), "too few") {
+	if _, err := FitSystem(few, testKnobs, quickTrees, 1); err == nil || !strings.Contains(err.Error(), "too few") {
 		t.Errorf("error %v for 30 rows", err)
 	}
-	if _, err := FitSystem(d, testKnobs[:2], DefaultTreeParams(), 1); err == nil {
+	if _, err := FitSystem(d, testKnobs[:2], quickTrees, 1); err == nil {
 		t.Error("rules with other knobs were taken")
 	}
 }
 
 func TestTabulateAndDecodeKeepPredictions(t *testing.T) {
-	m, err := FitSystem(mesh(1, 500), testKnobs, DefaultTreeParams(), 7)
+	m, err := FitSystem(mesh(1, 500), testKnobs, quickTrees, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +246,7 @@ func TestCarriedLoadIsLearnedWhereItWasMeasured(t *testing.T) {
 
 func TestResidualsNameTheirRows(t *testing.T) {
 	d := mesh(1, 500)
-	m, err := FitSystem(d, testKnobs, DefaultTreeParams(), 7)
+	m, err := FitSystem(d, testKnobs, quickTrees, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
