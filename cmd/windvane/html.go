@@ -42,9 +42,6 @@ func openHTML(path string) (*htmlFile, error) {
 
 // write writes the page.
 func (h *htmlFile) write(p page.Page) error {
-	if h == nil {
-		return nil
-	}
 	var b bytes.Buffer
 	if err := page.Write(&b, p); err != nil {
 		return fmt.Errorf("evaluate: --html: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -40,13 +41,13 @@ func judge[R interface{ WriteText(w io.Writer) error }](
 		return usageError{fmt.Errorf("%s: %w", subject, err)}
 	}
 	p.Stop()
-	if html != nil {
-		if err := html.write(toPage(result)); err != nil {
-			return err
-		}
-	}
 	if a.json {
-		return json.NewEncoder(a.stdout).Encode(result)
+		err = json.NewEncoder(a.stdout).Encode(result)
+	} else {
+		err = result.WriteText(a.stdout)
 	}
-	return result.WriteText(a.stdout)
+	if html != nil { // after what is printed, which a full disk shall not take along
+		err = errors.Join(err, html.write(toPage(result)))
+	}
+	return err
 }

@@ -44,7 +44,7 @@ func (e evaluation) frontier() page.Section {
 	var outside []string
 	for _, policy := range order {
 		points := byPolicy[policy]
-		if !swept[policy] && points[0].X > 1.6*most {
+		if !swept[policy] && most > 0 && points[0].X > 1.6*most {
 			outside = append(outside, fmt.Sprintf("%s (%.1f %% violated, %.1f %% carried)", called(policy), points[0].X, points[0].Y))
 			continue
 		}
@@ -129,20 +129,23 @@ func (e evaluation) loadStep() page.Section {
 	for _, s := range slices.Sorted(maps.Keys(l.Before)) {
 		steps = append(steps, fmt.Sprintf("%s from %.3g to %.3g requests/s", s, l.Before[s], l.After[s]))
 	}
-	c := page.Chart{
-		X: page.Axis{Label: "intervals since the step, at the start of the 100"},
-		Y: page.Axis{Label: "violated in 100 intervals (%)", To: 1},
-	}
-	highest := 0.0
 	for _, s := range e.services {
-		bar := 100 * l.Bar[s]
-		if !slices.ContainsFunc(c.Lines, func(l page.Line) bool { return l.At == bar }) {
-			c.Lines = append(c.Lines, page.Line{At: bar, Label: "settled below"})
-		}
-		bars = append(bars, fmt.Sprintf("%s %.3g %%", s, bar))
-		highest = max(highest, bar)
+		bars = append(bars, fmt.Sprintf("%s %.3g %%", s, 100*l.Bar[s]))
 	}
-	c.Y.To = 1.5 * highest
+	s := page.Section{
+		Title: "After a step of the load",
+		Text: []string{fmt.Sprintf("The load of every service steps up (%s). A policy has settled when the next 100 intervals violate no service more often than in 1.5 budgets and a point (%s). "+
+			"The load is known to the policies; what has to settle is how wrong their model is at the new one.", list(steps), strings.Join(bars, ", "))},
+		Tables: []page.Table{e.settling()},
+	}
+	if f := e.afterStep(); len(f.Chart.Series) > 0 {
+		s.Figures = []page.Figure{f}
+	}
+	return s
+}
+
+// settling is when each policy has settled.
+func (e evaluation) settling() page.Table {
 	t := page.Table{
 		Title: "After the step", Columns: []page.Column{{Name: "policy", Text: true}, {Name: "settled after, intervals"}}, Groups: []page.Group{{}},
 		Note: fmt.Sprintf("Means over the runs (%d). Single runs are noisy: 100 intervals at a budget of 5 %% hold 5 violations, give or take bursts.", e.Seeds),
@@ -150,14 +153,7 @@ func (e evaluation) loadStep() page.Section {
 	for _, s := range e.services {
 		t.Columns = append(t.Columns, page.Column{Name: "first 100, " + s + " %"})
 	}
-	var outside []string
-	for _, p := range l.Policies {
-		points := worstCurve(p)
-		if slices.ContainsFunc(points, func(at page.Point) bool { return at.Y > 4*highest }) {
-			outside = append(outside, called(p.Policy))
-		} else {
-			c.Series = append(c.Series, page.Series{Name: called(p.Policy), Colour: colour(p.Policy), Points: points})
-		}
+	for _, p := range e.LoadStep.Policies {
 		row := page.Row{Cells: []string{called(p.Policy), "not in the run"}, Bad: p.Settled == nil}
 		if p.Settled != nil {
 			row.Cells[1] = fmt.Sprint(*p.Settled)
@@ -167,23 +163,38 @@ func (e evaluation) loadStep() page.Section {
 		}
 		t.Groups[0].Rows = append(t.Groups[0].Rows, row)
 	}
-	s := page.Section{
-		Title: "After a step of the load",
-		Text: []string{fmt.Sprintf("The load of every service steps up (%s). A policy has settled when the next 100 intervals violate no service more often than in 1.5 budgets and a point (%s). "+
-			"The load is known to the policies; what has to settle is how wrong their model is at the new one.", list(steps), strings.Join(bars, ", "))},
-		Tables: []page.Table{t},
-	}
-	if len(c.Series) > 0 {
-		f := page.Figure{
-			Title: "Violated in 100 intervals, of the service with the most", Chart: c,
-			Description: "The share of violated intervals in windows of 100 after the step, by policy, with the share at which it has settled. The table says when that is.",
+	return t
+}
+
+// afterStep is how each policy settles, less those that are far above.
+func (e evaluation) afterStep() page.Figure {
+	c := page.Chart{X: page.Axis{Label: "intervals since the step, at the start of the 100"}, Y: page.Axis{Label: "violated in 100 intervals (%)"}}
+	highest := 0.0
+	for _, s := range e.services {
+		bar := 100 * e.LoadStep.Bar[s]
+		if !slices.ContainsFunc(c.Lines, func(l page.Line) bool { return l.At == bar }) {
+			c.Lines = append(c.Lines, page.Line{At: bar, Label: "settled below"})
 		}
-		if len(outside) > 0 {
-			f.Note = "Far above, and not shown: " + list(outside) + "."
-		}
-		s.Figures = []page.Figure{f}
+		highest = max(highest, bar)
 	}
-	return s
+	c.Y.To = 1.5 * highest
+	var above []string
+	for _, p := range e.LoadStep.Policies {
+		points := worstCurve(p)
+		if slices.ContainsFunc(points, func(at page.Point) bool { return at.Y > 4*highest }) {
+			above = append(above, called(p.Policy))
+			continue
+		}
+		c.Series = append(c.Series, page.Series{Name: called(p.Policy), Colour: colour(p.Policy), Points: points})
+	}
+	f := page.Figure{
+		Title: "Violated in 100 intervals, of the service with the most", Chart: c,
+		Description: "The share of violated intervals in windows of 100 after the step, by policy, with the share at which it has settled. The table says when that is.",
+	}
+	if len(above) > 0 {
+		f.Note = "Far above, and not shown: " + list(above) + "."
+	}
+	return f
 }
 
 // worstCurve is, by the start of a window, the share of the service with the most.

@@ -180,6 +180,13 @@ func TestLittleOfAnEvaluation(t *testing.T) {
 	if len(p.Lead) != 1 || strings.Contains(text, "±") || !strings.Contains(text, "One run: there are no confidence intervals.") || strings.Contains(text, "A sample of a run") {
 		t.Errorf("lead %q", p.Lead)
 	}
+	if names := len(find(t, p, "Violated against carried").Figures[0].Chart.Series); names != 3 {
+		t.Errorf("%d series in the frontier, want those of optimum, tabular and best static", names)
+	}
+	r.Frontier = r.Frontier[3:] // nothing plans under a budget: every point is shown
+	if names := len(find(t, Evaluation(r, about()), "Violated against carried").Figures[0].Chart.Series); names != 2 {
+		t.Errorf("%d series in the frontier of policies without budgets, want both", names)
+	}
 	if v := find(t, p, "All figures").Tables[0].Groups[0].Rows[1].Cells[3]; v != "4.9" {
 		t.Errorf("violated %q, want 4.9", v)
 	}
