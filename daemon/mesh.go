@@ -123,18 +123,12 @@ func resume(dir, name string) (loop.Resume, error) {
 			open = &older
 		}
 	}
-	closed, err := journal.Recent(dir, 1, func(r journal.Record) bool { return r.Mesh == name && r.Kind == journal.KindOutcome })
+	closed, err := isClosed(dir, name, open.Cycle)
 	if err != nil {
 		return loop.Resume{}, err
 	}
-	if len(closed) > 0 {
-		var o journal.Outcome
-		if err := closed[0].Decode(&o); err != nil {
-			return loop.Resume{}, err
-		}
-		if o.Cycle == open.Cycle {
-			open = nil
-		}
+	if closed {
+		open = nil
 	}
 	if released {
 		intent.Commanded, intent.Baseline, intent.Act = nil, nil, false
@@ -143,6 +137,22 @@ func resume(dir, name string) (loop.Resume, error) {
 		}
 	}
 	return loop.ResumeFrom(intent, open)
+}
+
+// isClosed reports whether the journal has an outcome of a cycle of late: a few, of others,
+// may have come behind it.
+func isClosed(dir, mesh string, cycle uint64) (bool, error) {
+	outcomes, err := journal.Recent(dir, 10, func(r journal.Record) bool { return r.Mesh == mesh && r.Kind == journal.KindOutcome })
+	for _, r := range outcomes {
+		var o journal.Outcome
+		if err := r.Decode(&o); err != nil {
+			return false, err
+		}
+		if o.Cycle == cycle {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // lastIntent returns the newest intent of a mesh, or that of a cycle.

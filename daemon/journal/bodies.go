@@ -68,8 +68,8 @@ const (
 	ResultConverged  = "converged"   // written and seen in force
 	ResultFailed     = "failed"      // not, or only partly, written
 	ResultDrifted    = "drifted"     // written, and changed by somebody else since
-	ResultNotApplied = "not_applied" // there was nothing to do, or no authority to do it
-	ResultUnknown    = "unknown"     // the daemon ended between intent and outcome
+	ResultNotApplied = "not_applied" // there was nothing to do, no authority to do it, or the daemon ended before it wrote
+	ResultUnknown    = "unknown"     // what is in force could not be read
 )
 
 // Outcome closes the intent of the same mesh and cycle.

@@ -71,7 +71,7 @@ type Resume struct {
 	Baseline   map[string]json.RawMessage
 	pending    *written
 	unresolved *journal.Intent
-	late       *journal.Outcome
+	late       []*journal.Outcome
 }
 
 // Loop runs the cycles of one mesh, one at a time. It is not safe for concurrent use.
@@ -92,8 +92,8 @@ type Loop struct {
 	commanded  policy.Action // in force, as far as nobody else changes it; nil: not known
 	baseline   map[string]json.RawMessage
 	pending    *written
-	unresolved *journal.Intent  // of an earlier process, not closed because nothing could be read since
-	late       *journal.Outcome // could not be recorded yet
+	unresolved *journal.Intent    // of an earlier process, not closed because nothing could be read since
+	late       []*journal.Outcome // could not be recorded yet, oldest first
 }
 
 // New returns a loop that has not run.

@@ -80,11 +80,12 @@ type fake struct {
 
 	abstain, infeasible bool
 
-	appendErr error
-	events    []string
-	intents   []journal.Intent
-	outcomes  []journal.Outcome
-	durable   []bool // of the intents
+	appendErr  error
+	outcomeErr error // of outcomes only
+	events     []string
+	intents    []journal.Intent
+	outcomes   []journal.Outcome
+	durable    []bool // of the intents
 }
 
 func (f *fake) Observe(_ context.Context, at time.Time) observe.Observation {
@@ -127,6 +128,9 @@ func (f *fake) Apply(_ context.Context, _, want policy.Action, baseline map[stri
 func (f *fake) Append(_ time.Time, _, kind string, body any, durable bool) (uint64, error) {
 	if f.appendErr != nil {
 		return 0, f.appendErr
+	}
+	if kind == journal.KindOutcome && f.outcomeErr != nil {
+		return 0, f.outcomeErr
 	}
 	f.events = append(f.events, kind)
 	switch b := body.(type) {

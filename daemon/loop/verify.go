@@ -17,7 +17,11 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	control, measured := l.control.Measure(l.params, l.services, state, choice)
 	l.control = control
 	r.Flagged = choice.Flagged && slices.ContainsFunc(measured, func(m margin.Measured) bool { return m.Known })
-	l.close(at, l.late, r)
+	late := l.late
+	l.late = nil
+	for _, out := range late {
+		l.close(at, out, r)
+	}
 	l.close(at, l.resolve(live), r)
 	if l.open != nil && l.open.Act && !l.own && live == nil {
 		l.unresolved, l.open = l.open, nil // until what is in force can be read
@@ -36,16 +40,19 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 }
 
 // close records an outcome, if there is one. One that cannot be recorded is kept for the
-// next cycle. It is not durable: the next intent that acts takes it to the disk, and an
+// next cycle, and those after it with it: they stay in order. It is not durable: the next intent that acts takes it to the disk, and an
 // intent without an outcome is resolved from what is in force.
 func (l *Loop) close(at time.Time, out *journal.Outcome, r *Report) {
 	if out == nil {
 		return
 	}
-	l.late = nil
+	if len(l.late) > 0 {
+		l.late = append(l.late, out)
+		return
+	}
 	if _, err := l.o.Journal.Append(at, l.o.Mesh.Name, journal.KindOutcome, out, false); err != nil {
 		r.fail(fmt.Errorf("record the outcome of cycle %d: %w", out.Cycle, err))
-		l.late = out
+		l.late = append(l.late, out)
 	}
 }
 

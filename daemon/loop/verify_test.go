@@ -3,6 +3,7 @@ package loop
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,6 +155,23 @@ func TestAnOutcomeIsNotLostWithTheDisk(t *testing.T) {
 	cycles(l, 5, 2)
 	if len(f.outcomes) != 2 || f.outcomes[0].Cycle != 1 || f.outcomes[0].Result != journal.ResultConverged || f.outcomes[1].Cycle != 5 {
 		t.Errorf("outcomes %+v; want those of the cycles 1 and 5", f.outcomes)
+	}
+}
+
+// Outcomes that fail where intents do not are all kept, in order.
+func TestLateOutcomesStayInOrder(t *testing.T) {
+	f := newFake()
+	l := newLoop(t, f, "act", nil)
+	f.outcomeErr = errors.New("disk full")
+	cycles(l, 1, 4)
+	f.outcomeErr = nil
+	cycles(l, 5, 1)
+	var got []uint64
+	for _, o := range f.outcomes {
+		got = append(got, o.Cycle)
+	}
+	if !slices.Equal(got, []uint64{1, 2, 3, 4}) {
+		t.Errorf("outcomes of the cycles %v, want 1 to 4", got)
 	}
 }
 
