@@ -162,8 +162,8 @@ func fitModels(d *dataset.Dataset, knobs []policy.Knob) (fittedModels, error) {
 	// Trees on the ratio of what is measured to what the queues say: they see a dataset
 	// whose latencies are these ratios.
 	left := d.Select(func(int) bool { return true })
+	out := make([]float64, len(d.Services))
 	eachRow(d, func(row int, settings, offered []float64) {
-		out := make([]float64, len(d.Services))
 		queue(out, settings, offered)
 		for s, v := range out {
 			left.Latency[s][row] /= v

@@ -29,8 +29,10 @@ func (r ModelReport) WriteText(w io.Writer) error {
 	lines = append(lines, "",
 		"R2: share of the latency's variance that is explained; log error: root mean square of log(measured/predicted), about the relative error;",
 		"last residual: with as much of the last interval's error as the other folds say comes again; ±: half of a 95 % confidence interval over seeds")
+	told := ""
 	for _, s := range r.Scores {
-		if s.Supported != nil && s == r.first(s.HeldOut) {
+		if s.Supported != nil && s.HeldOut != told { // it is the same for all services
+			told = s.HeldOut
 			lines = append(lines, fmt.Sprintf("%s held out: the table has a cell for %s of the rows; elsewhere it says what the nearest ones say", s.HeldOut, s.Supported.Percent()))
 		}
 	}
@@ -41,16 +43,6 @@ func (r ModelReport) WriteText(w io.Writer) error {
 		return fmt.Errorf("comparison of models: %w", err)
 	}
 	return nil
-}
-
-// first is the first score with that held out.
-func (r ModelReport) first(heldOut string) ModelScore {
-	for _, s := range r.Scores {
-		if s.HeldOut == heldOut {
-			return s
-		}
-	}
-	return ModelScore{}
 }
 
 // plain is the estimate with its half-width, both in the format.
