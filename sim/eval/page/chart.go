@@ -23,6 +23,7 @@ type Axis struct {
 	Names    []string // of what is at 0, 1, …, for an axis without numbers; the Y axis goes down
 	From, To float64  // at least this range; equal: that of the points
 	Whole    bool     // only whole numbers have a tick
+	Percent  bool     // of a whole: error bars end at 0 and 100
 }
 
 // Series is points that belong together.
@@ -85,7 +86,7 @@ func (c Chart) plot() (*plot.Plot, error) {
 	dress(&p.X, c.X)
 	dress(&p.Y, c.Y)
 	for _, s := range c.Series {
-		if err := s.add(p); err != nil {
+		if err := s.add(p, points{s.Points, c.X.Percent, c.Y.Percent}); err != nil {
 			return nil, err
 		}
 	}
@@ -130,11 +131,10 @@ func dress(to *plot.Axis, a Axis) {
 var errEmpty = errors.New("a series without points")
 
 // add draws a series.
-func (s Series) add(p *plot.Plot) error {
+func (s Series) add(p *plot.Plot, at points) error {
 	if len(s.Points) == 0 {
 		return errEmpty
 	}
-	at := points(s.Points)
 	if s.Style != Dots {
 		line, err := plotter.NewLine(at)
 		if err != nil {
@@ -160,7 +160,7 @@ func (s Series) add(p *plot.Plot) error {
 // addBars draws the error bars that there are.
 func (s Series) addBars(p *plot.Plot, at points) error {
 	style := draw.LineStyle{Color: paint(s.Colour), Width: 1}
-	if at.any(func(p Point) bool { return p.XHalf != 0 }) {
+	if slices.ContainsFunc(s.Points, func(p Point) bool { return p.XHalf != 0 }) {
 		x, err := plotter.NewXErrorBars(at)
 		if err != nil {
 			return err
@@ -168,7 +168,7 @@ func (s Series) addBars(p *plot.Plot, at points) error {
 		x.LineStyle, x.CapWidth = style, 5
 		p.Add(x)
 	}
-	if at.any(func(p Point) bool { return p.YHalf != 0 }) {
+	if slices.ContainsFunc(s.Points, func(p Point) bool { return p.YHalf != 0 }) {
 		y, err := plotter.NewYErrorBars(at)
 		if err != nil {
 			return err
@@ -223,14 +223,30 @@ func (s Series) glyph() draw.GlyphStyle {
 const manyPoints = 6
 
 // points are what the plotters ask for.
-type points []Point
+type points struct {
+	all                []Point
+	xPercent, yPercent bool
+}
 
-func (p points) Len() int                         { return len(p) }
-func (p points) XY(i int) (x, y float64)          { return p[i].X, p[i].Y }
-func (p points) XError(i int) (low, high float64) { return p[i].XHalf, p[i].XHalf }
-func (p points) YError(i int) (low, high float64) { return p[i].YHalf, p[i].YHalf }
+func (p points) Len() int { return len(p.all) }
 
-func (p points) any(is func(Point) bool) bool { return slices.ContainsFunc(p, is) }
+func (p points) XY(i int) (x, y float64) { return p.all[i].X, p.all[i].Y }
+
+func (p points) XError(i int) (low, high float64) {
+	return bar(p.all[i].X, p.all[i].XHalf, p.xPercent)
+}
+
+func (p points) YError(i int) (low, high float64) {
+	return bar(p.all[i].Y, p.all[i].YHalf, p.yPercent)
+}
+
+// bar is how far an error bar goes to either side.
+func bar(at, half float64, percent bool) (low, high float64) {
+	if percent {
+		return min(half, max(0, at)), min(half, max(0, 100-at))
+	}
+	return half, half
+}
 
 // rule is a Line that is drawn.
 type rule Line

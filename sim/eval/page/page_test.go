@@ -141,6 +141,19 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
+func TestBarsOfAShareEndWithTheWhole(t *testing.T) {
+	p := points{[]Point{{X: 2, Y: 99, XHalf: 5, YHalf: 5}}, true, false}
+	if low, high := p.XError(0); low != 2 || high != 5 {
+		t.Errorf("bar of 2 ±5 %% goes %v down and %v up, want 2 and 5", low, high)
+	}
+	if low, high := p.YError(0); low != 5 || high != 5 {
+		t.Errorf("bar of 99 ±5 goes %v down and %v up, want 5", low, high)
+	}
+	if low, high := bar(110, 5, true); low != 5 || high != 0 {
+		t.Errorf("bar of 110 ±5 %% goes %v down and %v up, want 5 and 0", low, high)
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for name, c := range map[string]struct {
 		low, high float64

@@ -112,7 +112,7 @@ func (e emulation) phaseSections() []page.Section {
 			{"The intervals after them", "violated, mean over services (%)", true, func(r eval.EmulatorRow) *eval.Estimate { return r.Rest }},
 			{"Carried", "carried (% of the oracle’s)", false, func(r eval.EmulatorRow) *eval.Estimate { return r.OfOptimum }},
 		} {
-			c := page.Chart{X: page.Axis{Label: f.label, To: 1}, Y: page.Axis{Names: e.phases}}
+			c := page.Chart{X: page.Axis{Label: f.label, To: 1, Percent: f.line}, Y: page.Axis{Names: e.phases}}
 			if f.line {
 				c.Lines = []page.Line{{At: 100 * u.budget, Vertical: true, Label: "budget"}}
 				c.X.To = 200 * u.budget

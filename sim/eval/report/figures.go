@@ -38,8 +38,8 @@ func (e evaluation) frontier() page.Section {
 		t.Groups[0].Rows = append(t.Groups[0].Rows, page.Row{Cells: []string{called(p.Policy), budget, plus(p.Violated), plus(p.Carried)}})
 	}
 	c := page.Chart{
-		X: page.Axis{Label: "violated, mean over services (% of intervals)", To: 1.05 * most},
-		Y: page.Axis{Label: "carried (% of what is offered)", To: 100},
+		X: page.Axis{Label: "violated, mean over services (% of intervals)", To: 1.05 * most, Percent: true},
+		Y: page.Axis{Label: "carried (% of what is offered)", To: 100, Percent: true},
 	}
 	var outside []string
 	for _, policy := range order {
