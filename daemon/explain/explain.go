@@ -6,6 +6,7 @@ package explain
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,9 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	for _, s := range i.State {
 		p("  %-16s %-12s %s", s.Service, s.Name, signalText(s))
 	}
+	for _, d := range i.Drift {
+		p("  somebody else changed %s from %.4g to %.4g", d.KnobID, d.From, d.To)
+	}
 	p("\nwhat was decided")
 	e.decision(p)
 	p("\nwhat the guard did")
@@ -150,16 +154,16 @@ func (e *Explanation) expectation(p func(string, ...any), service string, o poli
 	}
 }
 
+// afterGuard are the holds that are not the guard's.
+var afterGuard = []string{loop.HoldDrift, loop.HoldRefused, loop.HoldJournal}
+
 func (e *Explanation) guard(p func(string, ...any)) {
 	i := e.Intent
-	for _, d := range i.Drift {
-		p("  somebody else changed %s from %.4g to %.4g", d.KnobID, d.From, d.To)
-	}
 	for _, d := range i.Edits {
 		p("  %s from %.4g to %.4g: %s", d.KnobID, d.From, d.To, guard.Reason(d.Reason).Sentence())
 	}
 	switch {
-	case i.Hold != "" && i.Decision != nil && !i.Decision.Abstain:
+	case i.Hold != "" && i.Decision != nil && !i.Decision.Abstain && !slices.Contains(afterGuard, i.Hold):
 		p("  refused: %s", holdText(i.Hold))
 	case len(i.Edits) == 0:
 		p("  nothing")
@@ -171,6 +175,9 @@ func (e *Explanation) done(p func(string, ...any)) {
 	switch {
 	case i.Hold != "":
 		p("  hold: %s", holdText(i.Hold))
+		if len(i.Plan) > 0 {
+			p("  the plan was")
+		}
 	case len(i.Plan) == 0:
 		p("  nothing was to be changed")
 	case !i.Act:

@@ -70,6 +70,9 @@ func write(t *testing.T) string {
 		Cycle: 3, Result: journal.ResultConverged, State: policy.State{signal("latency", policy.RoleLatency, .13)},
 		Errors: []journal.ObjectiveError{{Service: "a", Signal: "latency", Error: 1, Known: true, Counted: true}},
 	})
+	drift := intent(4)
+	drift.Edits, drift.Act, drift.Hold, drift.Drift = nil, false, "drift", []policy.Change{{KnobID: block, From: .2, To: 0}}
+	add("drift", journal.KindIntent, drift)
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +101,7 @@ func TestText(t *testing.T) {
 		"testdata/held.txt":  {"shop", 0},
 		"testdata/shed.txt":  {"shed", 3},
 		"testdata/blind.txt": {"other", 9},
+		"testdata/drift.txt": {"drift", 4},
 	} {
 		got := text(t, c.mesh, c.cycle)
 		if os.Getenv("UPDATE") != "" {
