@@ -13,6 +13,7 @@ import (
 
 	"github.com/windvane/windvane/internal/bench"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/rollout"
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/dataset"
@@ -114,6 +115,10 @@ func (b *benchmark) use(t *train.Tabular) {
 	micros := b.decide(p, t.Table.Services, random, rng)
 	b.Add("decision", micros[len(micros)/2], "us", len(micros))
 	b.Add("decision_p99", micros[len(micros)*99/100], "us", len(micros))
+	ahead := rollout.New()
+	check(ahead.Configure(context.Background(), policy.Config{Artefact: must(t.Table.Encode())}))
+	micros = b.decide(ahead, t.Table.Services, random, rng)
+	b.Add("rollout_decision", micros[len(micros)/2], "us", len(micros))
 	b.learn(t, func(p policy.Policy) []float64 { return b.decide(p, t.Table.Services, random, rng) })
 }
 
