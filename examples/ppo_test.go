@@ -49,7 +49,8 @@ func TestPPOOnMO1(t *testing.T) {
 }
 
 // PPO where an action is in force an interval later and a knob moves one level at a
-// time: the problem of TestPlanningAheadPays, against value iteration.
+// time: the problem of TestPlanningAheadPays, against value iteration, in a fifth of the
+// usual steps (windvane evaluate --sequential takes them all).
 func TestPPOPlansAhead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
@@ -61,7 +62,7 @@ func TestPPOPlansAhead(t *testing.T) {
 	best := must(s.Mean(must(train.ValueIteration(s, 1e-3)), 0, 100, 200))
 
 	params := train.SequentialPPO()
-	params.Steps = 300_000
+	params.Steps = 100_000
 	e := must(env.New(env.Config{Backend: grid, Loads: loads, Lanes: train.Lanes, StepLimit: 1, Delay: 1}))
 	p := must(train.NewPPO(e, params, 1))
 	for !p.Done() {
