@@ -1,27 +1,48 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"windvane": func() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) },
-	})
+// built is the directory of the program that the scripts run: as it is shipped, without
+// the race detector, which makes training ten times slower. The packages below have it
+// in tests of their own.
+var built string
+
+func TestMain(m *testing.M) { os.Exit(withProgram(m)) }
+
+func withProgram(m *testing.M) int {
+	var err error
+	if built, err = os.MkdirTemp("", "windvane-test"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(built) }() // the system's directory for temporary files
+	build := exec.Command("go", "build", "-o", built, ".")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build windvane for the scripts:", err)
+		return 1
+	}
+	return m.Run()
 }
 
 func TestScripts(t *testing.T) {
-	examples, err := os.Getwd()
+	examples, err := filepath.Abs("../../examples")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("EXAMPLES", examples+"/../../examples")
+			e.Setenv("EXAMPLES", examples)
+			e.Setenv("PATH", built+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil
 		},
 	})
