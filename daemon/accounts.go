@@ -15,6 +15,7 @@ import (
 	"github.com/windvane/windvane/daemon/api"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/internal/atomicfile"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/budget"
 )
@@ -117,35 +118,13 @@ func (a *accounts) save() error {
 	a.tried = a.ledger.At()
 	b, err := json.Marshal(a.ledger)
 	if err == nil {
-		err = replaceFile(a.path, b)
+		err = atomicfile.Write(a.path, b)
 	}
 	if err != nil {
 		return fmt.Errorf("write the account of error budgets: %w", err)
 	}
 	a.saved = a.tried
 	return nil
-}
-
-// replaceFile writes a file so that a crash leaves the old or the new one.
-func replaceFile(path string, b []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".budgets-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // fill adds where the budgets stand to a mesh's status.

@@ -18,6 +18,8 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/windvane/windvane/daemon/api"
+	"github.com/windvane/windvane/daemon/approve"
+	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
@@ -50,6 +52,9 @@ type Daemon struct {
 	metrics  *metrics
 	journal  *journal.Journal
 	server   *api.Server
+
+	authority *authority.Store
+	desks     map[string]*approve.Desk // by mesh; over reloads
 
 	mu        sync.Mutex                 // makes Start, Reload and Stop one at a time
 	current   atomic.Pointer[generation] // nil after Stop
@@ -93,7 +98,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 			return nil, fmt.Errorf("find this program, which serves the built-in policies: %w", err)
 		}
 	}
-	d := &Daemon{o: o, registry: prometheus.NewRegistry(), done: make(chan struct{})}
+	d := &Daemon{o: o, registry: prometheus.NewRegistry(), done: make(chan struct{}), desks: map[string]*approve.Desk{}}
 	d.end = sync.OnceFunc(func() { close(d.done) })
 	d.metrics = newMetrics(d.registry)
 	c, err := config.Load(o.ConfigFile, BuiltinNames())
@@ -110,6 +115,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if text := repair.String(); text != "" {
 		o.Logger.Warn("the journal was repaired", "repair", text)
 	}
+	d.authority = authority.Open(c.StateDirectory)
 	g, err := d.build(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, d.journal.Close())

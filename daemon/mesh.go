@@ -12,6 +12,7 @@ import (
 	"github.com/windvane/windvane/daemon/actuate/dryrun"
 	"github.com/windvane/windvane/daemon/actuate/istio"
 	"github.com/windvane/windvane/daemon/actuate/kube"
+	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
@@ -26,6 +27,7 @@ type mesh struct {
 	policies *policies
 	loop     *loop.Loop // nil until start; used by one goroutine at a time
 	accounts *accounts  // likewise
+	desk     *approve.Desk
 	last     atomic.Pointer[loop.Report]
 }
 
@@ -47,7 +49,10 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	if timeout == 0 {
 		timeout = m.Interval / 5
 	}
-	return &mesh{rules: m, policies: p, options: loop.Options{
+	if d.desks[m.Name] == nil {
+		d.desks[m.Name] = approve.NewDesk(m.Name)
+	}
+	return &mesh{rules: m, policies: p, desk: d.desks[m.Name], options: loop.Options{
 		Mesh: m, Observer: observer, Actuator: actuator, Journal: d.journal,
 		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
 	}}, nil

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -42,17 +43,36 @@ type Intent struct {
 	Services       []policy.Service           `json:"services,omitempty"` // with the control state handed to the policy
 	Limits         policy.Limits              `json:"limits,omitzero"`
 	Knobs          []policy.Knob              `json:"knobs,omitempty"`
-	Decision       *policy.Decision           `json:"decision,omitempty"`   // as the policy gave it; nil: none. Of an alternative's action only what differs, as far as it is short
-	Guarded        policy.Action              `json:"guarded,omitempty"`    // the decision after the guard
-	Edits          []Edit                     `json:"edits,omitempty"`      // what the guard changed
-	Plan           []policy.Change            `json:"plan,omitempty"`       // from Live to Guarded
-	Act            bool                       `json:"act"`                  // the plan will be applied
-	Hold           string                     `json:"hold,omitempty"`       // reason code of doing nothing; empty: something is done
-	Control        json.RawMessage            `json:"control,omitempty"`    // the host's control state, for restarts; opaque here
-	Commanded      policy.Action              `json:"commanded,omitempty"`  // what windvane left in force, against which drift is held
-	Baseline       map[string]json.RawMessage `json:"baseline,omitempty"`   // what was there before windvane wrote, by object, in the actuators' words
-	Drift          []policy.Change            `json:"drift,omitempty"`      // what somebody else has changed, from Commanded to Live
-	Unresolved     uint64                     `json:"unresolved,omitempty"` // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
+	Decision       *policy.Decision           `json:"decision,omitempty"`          // as the policy gave it; nil: none. Of an alternative's action only what differs, as far as it is short
+	Guarded        policy.Action              `json:"guarded,omitempty"`           // the decision after the guard
+	Edits          []Edit                     `json:"edits,omitempty"`             // what the guard changed
+	Plan           []policy.Change            `json:"plan,omitempty"`              // from Live to Guarded
+	Act            bool                       `json:"act"`                         // the plan will be applied
+	Hold           string                     `json:"hold,omitempty"`              // reason code of doing nothing; empty: something is done
+	Control        json.RawMessage            `json:"control,omitempty"`           // the host's control state, for restarts; opaque here
+	Commanded      policy.Action              `json:"commanded,omitempty"`         // what windvane left in force, against which drift is held
+	Baseline       map[string]json.RawMessage `json:"baseline,omitempty"`          // what was there before windvane wrote, by object, in the actuators' words
+	Drift          []policy.Change            `json:"drift,omitempty"`             // what somebody else has changed, from Commanded to Live
+	Sources        []AuthoritySource          `json:"authority_sources,omitempty"` // of the authority; the file's alone is left out
+	Pending        string                     `json:"pending,omitempty"`           // ID of the plan that waits for a person
+	Superseded     string                     `json:"superseded,omitempty"`        // why the plan that waited is gone
+	Approval       *Approval                  `json:"approval,omitempty"`          // the plan was approved; nil: it was not
+	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
+}
+
+// AuthoritySource is what one source allows at the time of a cycle.
+type AuthoritySource struct {
+	Source string    `json:"source"`         // file, command, annotation, stop file or demotion
+	Level  string    `json:"level"`          // observe, approve or act
+	By     string    `json:"by,omitempty"`   // who said so, or the file or object that does
+	Since  time.Time `json:"since,omitzero"` // zero: not known
+	Why    string    `json:"why,omitempty"`
+}
+
+// Approval says which pending plan an intent applies, and who let it.
+type Approval struct {
+	ID string `json:"id"`
+	By string `json:"by"`
 }
 
 // Edit is one change that the guard made to a decision.
