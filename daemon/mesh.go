@@ -55,6 +55,7 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	return &mesh{rules: m, policies: p, desk: d.desks[m.Name], options: loop.Options{
 		Mesh: m, Observer: observer, Actuator: actuator, Journal: d.journal,
 		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
+		Authority: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
 	}}, nil
 }
 
@@ -68,7 +69,7 @@ func newObserver(c *config.Config, m *rules.Mesh, source prometheusClient) (*obs
 	return observe.New(o)
 }
 
-// newActuator chooses, once, whether anything can be written: below authority act
+// newActuator chooses, once, whether anything can be written: where the ceiling is observe
 // the actuator that the loop gets cannot.
 func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error) {
 	routes, replicas, err := newActuators(m, cluster)
@@ -76,7 +77,7 @@ func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error)
 		return nil, err
 	}
 	group := actuate.Group{routes, replicas}
-	if m.Guard.Authority != rules.AuthorityAct {
+	if m.Guard.Authority == rules.AuthorityObserve {
 		return dryrun.New(group), nil
 	}
 	return group, nil

@@ -31,6 +31,7 @@ func readGuard(t *Table) Guard {
 		TotalBlocking:  DefaultTotalBlocking,
 		ChangesPerHour: DefaultChangesPerHour,
 		OnDrift:        OnDriftHold,
+		ApprovalExpiry: DefaultApprovalExpiry,
 	}
 	if t == nil {
 		return g
@@ -43,6 +44,7 @@ func readGuard(t *Table) Guard {
 	}
 	g.TotalBlocking = t.Number("total_blocking", DefaultTotalBlocking, 0, 1)
 	g.OnDrift = OnDrift(t.OneOf("on_drift", string(OnDriftHold), string(OnDriftHold), string(OnDriftAdopt)))
+	g.ApprovalExpiry = t.Duration("approval_expiry", DefaultApprovalExpiry, time.Second)
 	g.ChangesPerHour = t.Whole("changes_per_hour", DefaultChangesPerHour, 1, 1_000_000)
 	return g
 }

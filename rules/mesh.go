@@ -110,7 +110,8 @@ type Guard struct {
 	MaxStep        float64   // largest change of a weight, and of blocking downwards, in one cycle
 	TotalBlocking  float64   // largest share of all offered requests that may be blocked
 	ChangesPerHour int
-	OnDrift        OnDrift // what to do when somebody else changes a setting
+	OnDrift        OnDrift       // what to do when somebody else changes a setting
+	ApprovalExpiry time.Duration // how long a plan waits for a person
 }
 
 // OnDrift says what is done when somebody else changes a setting while windvane acts.

@@ -23,6 +23,7 @@ const (
 	DefaultMaxStep        = .2
 	DefaultTotalBlocking  = .5
 	DefaultChangesPerHour = 600
+	DefaultApprovalExpiry = 15 * time.Minute
 )
 
 // Load reads the rules file of one mesh. What is wrong with its content comes as

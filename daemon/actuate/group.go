@@ -19,7 +19,7 @@ import (
 // settings of its own knobs only in want. A knob that is neither as in live nor as in want
 // is an error that wraps ErrChanged, and is not written; one that live does not have is.
 type Actuator interface {
-	Live(ctx context.Context) (policy.Action, error)
+	Live(ctx context.Context) (live policy.Action, said map[string]string, err error)
 	Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
 	Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error
 	Owns(id policy.KnobID) bool
@@ -31,26 +31,28 @@ var ErrChanged = errors.New("somebody else has changed it meanwhile; nothing of 
 // Group is several actuators, each with knobs of its own, as one.
 type Group []Actuator
 
-// Live returns the settings in force of all actuators, sorted. It is an error if one of
-// them fails, or if two have the same knob.
-func (g Group) Live(ctx context.Context) (policy.Action, error) {
+// Live returns the settings in force of all actuators, sorted, and what their objects say
+// of the authority, by object. It is an error if one of them fails, or if two have the same knob.
+func (g Group) Live(ctx context.Context) (live policy.Action, said map[string]string, err error) {
 	var out policy.Action
+	said = map[string]string{}
 	var errs []error
 	for _, a := range g {
-		part, err := a.Live(ctx)
+		part, words, err := a.Live(ctx)
 		errs = append(errs, err)
 		out = append(out, part...)
+		maps.Copy(said, words)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out.Sort()
 	for i := 1; i < len(out); i++ {
 		if out[i].KnobID == out[i-1].KnobID {
-			return nil, fmt.Errorf("actuate: %s belongs to two actuators", out[i].KnobID)
+			return nil, nil, fmt.Errorf("actuate: %s belongs to two actuators", out[i].KnobID)
 		}
 	}
-	return out, nil
+	return out, said, nil
 }
 
 // Prepare has each actuator find out whether Apply would succeed, and writes nothing. It

@@ -19,12 +19,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	live     policy.Action
 	liveErr  error
+	said     map[string]string
 	applyErr error
 	applied  []policy.Action
 	prepared []policy.Action
 }
 
-func (f *fake) Live(context.Context) (policy.Action, error) { return f.live, f.liveErr }
+func (f *fake) Live(context.Context) (policy.Action, map[string]string, error) {
+	return f.live, f.said, f.liveErr
+}
 
 func (f *fake) Prepare(_ context.Context, _, want policy.Action, _ map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	f.prepared = append(f.prepared, want)
@@ -57,18 +60,22 @@ func two() (Group, *fake, *fake) {
 
 func TestLive(t *testing.T) {
 	g, a, b := two()
-	live, err := g.Live(t.Context())
+	a.said, b.said = map[string]string{"VirtualService ns/x": "observe"}, map[string]string{"VirtualService ns/y": "act"}
+	live, said, err := g.Live(t.Context())
+	if d := cmp.Diff(map[string]string{"VirtualService ns/x": "observe", "VirtualService ns/y": "act"}, said); d != "" {
+		t.Errorf("what the objects say (-want +got):\n%s", d)
+	}
 	want := policy.Action{blocking("a", .1), blocking("z", .2), replicas("x", 1), replicas("y", 2)}
 	if d := cmp.Diff(want, live); d != "" || err != nil {
 		t.Errorf("%v; live (-want +got):\n%s", err, d)
 	}
 	a.liveErr, b.liveErr = errors.New("first"), errors.New("second")
-	if live, err := g.Live(t.Context()); !errors.Is(err, a.liveErr) || !errors.Is(err, b.liveErr) || live != nil {
+	if live, _, err := g.Live(t.Context()); !errors.Is(err, a.liveErr) || !errors.Is(err, b.liveErr) || live != nil {
 		t.Errorf("got %v, %v; want both errors and no action", live, err)
 	}
 	a.liveErr, b.liveErr = nil, nil
 	b.live = policy.Action{replicas("x", 3)}
-	if _, err := g.Live(t.Context()); err == nil || err.Error() != "actuate: replicas:x belongs to two actuators" {
+	if _, _, err := g.Live(t.Context()); err == nil || err.Error() != "actuate: replicas:x belongs to two actuators" {
 		t.Errorf("a knob of two: %v", err)
 	}
 }

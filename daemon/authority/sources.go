@@ -20,9 +20,6 @@ const (
 	SourceDemotion   = "demotion" // by windvane itself; a person lifts it
 )
 
-// Annotation is the annotation of a VirtualService that lowers the authority of its mesh.
-const Annotation = "windvane.io/authority"
-
 // levels are the authorities, least first.
 var levels = []rules.Authority{rules.AuthorityObserve, rules.AuthorityApprove, rules.AuthorityAct}
 
@@ -69,7 +66,7 @@ func Annotated(values map[string]string) []journal.AuthoritySource {
 		s := journal.AuthoritySource{Source: SourceAnnotation, By: object}
 		level, err := Parse(strings.TrimSpace(values[object]))
 		if err != nil {
-			level, s.Why = rules.AuthorityObserve, fmt.Sprintf("its %s: %v; until then it counts as observe", Annotation, err)
+			level, s.Why = rules.AuthorityObserve, fmt.Sprintf("its annotation windvane.io/authority: %v; until then it counts as observe", err)
 		}
 		s.Level = string(level)
 		if out.Source == "" || Above(rules.Authority(out.Level), level) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/rules/margin"
 )
@@ -57,7 +58,8 @@ func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residu
 	intent.Hold, r.Guard = string(result.Refused), result.Detail
 	intent.Guarded = result.Action
 	intent.Plan = policy.Diff(intent.Live, result.Action, planTolerance)
-	intent.Act = len(intent.Plan) > 0 && intent.Authority == "act"
+	intent.Act = len(intent.Plan) > 0 && intent.Authority == string(rules.AuthorityAct)
+	l.approve(o, intent)
 }
 
 // planTolerance is half of the smallest change of a weight that Istio can tell.

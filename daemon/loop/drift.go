@@ -19,14 +19,14 @@ type written struct {
 }
 
 // drift says which settings somebody else has changed since windvane set them, or
-// started to act. Below authority act nothing in force is windvane's, and nothing is drift.
-func (l *Loop) drift(live policy.Action) []policy.Change {
+// started to act, if the authority has it care.
+func (l *Loop) drift(live policy.Action, level rules.Authority) []policy.Change {
 	if live == nil {
 		return nil // not known
 	}
 	pending := l.pending
 	l.pending = nil
-	if l.o.Mesh.Guard.Authority != rules.AuthorityAct || !sameKnobs(l.commanded, live) || pending != nil && !sameKnobs(pending.want, live) {
+	if !l.ownsWhatIsInForce(level) || !sameKnobs(l.commanded, live) || pending != nil && !sameKnobs(pending.want, live) {
 		l.commanded = live
 		return nil
 	}
@@ -69,7 +69,7 @@ func sameKnobs(a, b policy.Action) bool {
 // recorded as an intent: what is refused is a hold.
 func (l *Loop) prepare(ctx context.Context, r *Report) {
 	intent := &r.Intent
-	if len(intent.Drift) > 0 && l.o.Mesh.Guard.OnDrift == rules.OnDriftHold && intent.Hold == "" {
+	if l.heldByDrift(intent) && intent.Hold == "" {
 		intent.Hold, intent.Act = HoldDrift, false
 	}
 	if !intent.Act {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/windvane/windvane/daemon/approve"
+	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/observe"
 	"github.com/windvane/windvane/plugins/policy"
@@ -23,9 +25,10 @@ type Observer interface {
 // Actuator reads and writes the settings of the mesh. Prepare tries a write without
 // making it, and returns what has to be on disk before Apply: for each object that was
 // or will be written, what was there before windvane. known is what it returned before,
-// and live what Live did: a setting that is another one by then is not overwritten.
+// and live what Live did: a setting that is another one by then is not overwritten. said is
+// what objects say of the authority, by their names.
 type Actuator interface {
-	Live(ctx context.Context) (policy.Action, error)
+	Live(ctx context.Context) (live policy.Action, said map[string]string, err error)
 	Prepare(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error)
 	Apply(ctx context.Context, live, want policy.Action, known map[string]json.RawMessage) error
 }
@@ -56,6 +59,9 @@ type Options struct {
 	// has it.
 	Initial func(service, signal string) margin.Calibration
 	Resume  Resume
+
+	Authority Authority     // nil: the rules file and annotations alone say what may be done
+	Desk      *approve.Desk // of the plan that waits for approval; nil: one of its own
 }
 
 // Resume is what an earlier run, or the loop before a reload, left. The zero value: nothing.
@@ -72,6 +78,9 @@ type Resume struct {
 	pending    *written
 	unresolved *journal.Intent
 	late       []*journal.Outcome
+
+	said    map[string]string
+	sources []journal.AuthoritySource
 }
 
 // Loop runs the cycles of one mesh, one at a time. It is not safe for concurrent use.
@@ -94,6 +103,9 @@ type Loop struct {
 	pending    *written
 	unresolved *journal.Intent    // of an earlier process, not closed because nothing could be read since
 	late       []*journal.Outcome // could not be recorded yet, oldest first
+
+	said    map[string]string         // of the authority, by object, when it was read last
+	sources []journal.AuthoritySource // of the last look
 }
 
 // New returns a loop that has not run.
@@ -104,10 +116,14 @@ func New(o Options) (*Loop, error) {
 	case o.Fallback.Policy == nil:
 		return nil, errors.New("loop: no fallback policy")
 	}
+	if o.Desk == nil {
+		o.Desk = approve.NewDesk(o.Mesh.Name)
+	}
 	l := &Loop{
 		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
 		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
+		said: o.Resume.said, sources: o.Resume.sources,
 	}
 	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
 	return l, nil
@@ -118,6 +134,7 @@ func (l *Loop) Resume() Resume {
 	return Resume{
 		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
 		Commanded: l.commanded, Baseline: l.baseline, pending: l.pending, unresolved: l.unresolved, late: l.late,
+		said: l.said, sources: l.sources,
 	}
 }
 
@@ -175,23 +192,26 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	live, err := l.live(ctx)
 	r.fail(err)
 
-	residuals, drift := l.residuals(live), l.drift(live)
+	sources := l.allowed(at)
+
+	residuals, drift := l.residuals(live), l.drift(live, authority.Effective(sources))
 	r.Outcome = l.verify(at, state, live, &r)
 
 	intent := &r.Intent
 	*intent = journal.Intent{
-		Cycle: l.cycle, Authority: string(l.o.Mesh.Guard.Authority), PolicyRole: journal.RoleNone, State: state, Live: live,
+		Cycle: l.cycle, PolicyRole: journal.RoleNone, State: state, Live: live,
 		Services: l.control.Hand(l.params, l.services, residuals), Limits: l.limits, Knobs: l.knobs, Guarded: live,
 		Drift: drift,
 	}
+	authorise(intent, sources)
+	l.waiting(at, intent)
 	if live == nil {
 		intent.Hold = HoldNoLive
 	} else {
 		l.decide(ctx, at, residuals, &r)
 		l.prepare(ctx, &r)
 	}
-	l.record(at, &r)
-	l.actuate(ctx, &r)
+	l.commit(ctx, at, &r)
 	r.Control = l.control
 	return r
 }
@@ -199,10 +219,11 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 func (l *Loop) live(ctx context.Context) (policy.Action, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
-	live, err := l.o.Actuator.Live(ctx)
+	live, said, err := l.o.Actuator.Live(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the settings in force: %w", err)
 	}
+	l.said = said
 	return live, nil
 }
 

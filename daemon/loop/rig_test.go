@@ -68,6 +68,7 @@ type fake struct {
 	frozen  bool          // samples get no newer
 	live    policy.Action
 	liveErr error
+	said    map[string]string // of the authority, by object
 
 	applyErr   error
 	prepareErr error
@@ -107,8 +108,8 @@ func (f *fake) Observe(_ context.Context, at time.Time) observe.Observation {
 	return observe.Observation{State: s, At: at}
 }
 
-func (f *fake) Live(context.Context) (policy.Action, error) {
-	return f.live.Clone(), f.liveErr
+func (f *fake) Live(context.Context) (policy.Action, map[string]string, error) {
+	return f.live.Clone(), f.said, f.liveErr
 }
 
 func (f *fake) Prepare(_ context.Context, _, _ policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
 )
 
@@ -63,7 +64,9 @@ func (l *Loop) origin(live policy.Action) margin.Origin {
 		return margin.Origin{}
 	}
 	return margin.Origin{
-		Own: l.own && i.PolicyRole == journal.RoleActive, Act: i.Authority == "act", Decision: i.Decision,
+		// A plan that a person approved is a choice of minutes ago, under the margins and the
+		// load of then, and one that waits is none yet: at approve all is budget spent, not debt.
+		Own: l.own && i.PolicyRole == journal.RoleActive, Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
 		Held: i.Hold != "", Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding),
 	}
 }

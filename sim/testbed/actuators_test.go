@@ -59,7 +59,7 @@ func action(weights, blocking [2]float64, replicas [2]int) policy.Action {
 
 func live(t testing.TB, a actuate.Group) policy.Action {
 	t.Helper()
-	got, err := a.Live(context.Background())
+	got, _, err := a.Live(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestActuatorsMeetFaults(t *testing.T) {
 	a := actuators(t, istio.NewClient(r), r)
 	before := live(t, a)
 	bed.Fail(testbed.Faults{Kubernetes: true})
-	if _, err := a.Live(context.Background()); err == nil || !strings.Contains(err.Error(), "switched off") {
+	if _, _, err := a.Live(context.Background()); err == nil || !strings.Contains(err.Error(), "switched off") {
 		t.Errorf("live: %v, want the server's words", err)
 	}
 	if err := a.Apply(context.Background(), nil, action([2]float64{1, 1}, [2]float64{1, 1}, [2]int{9, 9}), nil); err == nil {

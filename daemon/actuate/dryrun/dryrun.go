@@ -14,7 +14,7 @@ import (
 
 // Reader reads the settings in force.
 type Reader interface {
-	Live(ctx context.Context) (policy.Action, error)
+	Live(ctx context.Context) (live policy.Action, said map[string]string, err error)
 }
 
 // Actuator remembers what it was told to apply. It may be used by several goroutines.
@@ -29,8 +29,10 @@ type Actuator struct {
 // New returns an actuator that reads through the reader.
 func New(r Reader) *Actuator { return &Actuator{reader: r} }
 
-// Live returns the settings in force.
-func (a *Actuator) Live(ctx context.Context) (policy.Action, error) { return a.reader.Live(ctx) }
+// Live returns the settings in force, and what is said of the authority, as the reader does.
+func (a *Actuator) Live(ctx context.Context) (live policy.Action, said map[string]string, err error) {
+	return a.reader.Live(ctx)
+}
 
 // Prepare asks nothing, and has no baselines.
 func (a *Actuator) Prepare(context.Context, policy.Action, policy.Action, map[string]json.RawMessage) (map[string]json.RawMessage, error) {

@@ -21,9 +21,9 @@ type meter struct {
 
 var live = policy.Action{{KnobID: policy.KnobID{Kind: policy.Blocking, Target: "a"}, Value: .1}}
 
-func (m *meter) Live(context.Context) (policy.Action, error) {
+func (m *meter) Live(context.Context) (policy.Action, map[string]string, error) {
 	m.reads++
-	return live, m.err
+	return live, nil, m.err
 }
 
 func TestDryRun(t *testing.T) {
@@ -32,7 +32,7 @@ func TestDryRun(t *testing.T) {
 	if last, told := a.Last(); told || last != nil {
 		t.Errorf("Last before any Apply: %v, %v", last, told)
 	}
-	got, err := a.Live(t.Context())
+	got, _, err := a.Live(t.Context())
 	if d := cmp.Diff(live, got); d != "" || err != nil {
 		t.Errorf("%v; live (-want +got):\n%s", err, d)
 	}
@@ -49,11 +49,11 @@ func TestDryRun(t *testing.T) {
 	if again, _ := a.Last(); again[0].Value != .5 {
 		t.Errorf("Last hands out its own: %v", again)
 	}
-	if got, err := a.Live(t.Context()); err != nil || got[0].Value != .1 {
+	if got, _, err := a.Live(t.Context()); err != nil || got[0].Value != .1 {
 		t.Errorf("live after Apply: %v, %v; want it unchanged", got, err)
 	}
 	m.err = errors.New("down")
-	if _, err := a.Live(t.Context()); !errors.Is(err, m.err) {
+	if _, _, err := a.Live(t.Context()); !errors.Is(err, m.err) {
 		t.Errorf("Live: %v", err)
 	}
 }

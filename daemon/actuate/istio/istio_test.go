@@ -28,7 +28,7 @@ func TestLive(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cluster{objects: map[string]string{"default/front": tc.object}}
-			live, err := actuator(t, c).Live(t.Context())
+			live, _, err := actuator(t, c).Live(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestWhatTheObjectLacks(t *testing.T) {
 				c.objects["default/front"] = tc.object
 			}
 			a := actuator(t, c)
-			if live, err := a.Live(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "istio: VirtualService default/front") || !strings.Contains(err.Error(), tc.want) || live != nil {
+			if live, _, err := a.Live(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "istio: VirtualService default/front") || !strings.Contains(err.Error(), tc.want) || live != nil {
 				t.Errorf("Live: %v, %v\nwant %s", live, err, tc.want)
 			}
 			if err := a.Apply(t.Context(), nil, set(information, .3, .1), nil); err == nil || !strings.HasPrefix(err.Error(), "istio: VirtualService default/front") || !strings.Contains(err.Error(), tc.want) {
@@ -92,7 +92,7 @@ func TestBlockingOnSeveralRoutes(t *testing.T) {
 		"default/back":  vs("back", nil, httpRoute("also", weight(10), weight(90), "")),
 	}}
 	a := actuator(t, c, information, second)
-	_, err := a.Live(t.Context())
+	_, _, err := a.Live(t.Context())
 	if _, ok := errors.AsType[*DisagreementError](err); !ok {
 		t.Fatalf("Live: %v, want a DisagreementError", err)
 	}
@@ -103,7 +103,7 @@ func TestBlockingOnSeveralRoutes(t *testing.T) {
 	if err := a.Apply(t.Context(), nil, set(information, -1, .3), nil); err != nil {
 		t.Fatal(err)
 	}
-	live, err := a.Live(t.Context())
+	live, _, err := a.Live(t.Context())
 	if v, ok := live.Get(policy.KnobID{Kind: policy.Blocking, Target: "information"}); err != nil || !ok || v != .3 || len(live) != 5 {
 		t.Errorf("Live after Apply: %s, %v; want blocking .3 and four weights", text(live), err)
 	}
@@ -189,7 +189,7 @@ func TestConflicts(t *testing.T) {
 				t.Errorf("%d patches, want %d", len(c.patches), tc.patches)
 			}
 			if tc.err == "" {
-				live, liveErr := a.Live(t.Context())
+				live, _, liveErr := a.Live(t.Context())
 				if err != nil || liveErr != nil || !live.Equal(set(information, .3, .2), 1e-12) {
 					t.Errorf("Apply: %v; live %s, %v", err, text(live), liveErr)
 				}

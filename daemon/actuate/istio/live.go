@@ -31,26 +31,44 @@ func (e *DisagreementError) Error() string {
 		e.Service, strings.Join(parts, ", "))
 }
 
+// AuthorityAnnotation lowers what windvane may do with the mesh, while it is set.
+const AuthorityAnnotation = "windvane.io/authority"
+
 // blockingTolerance is less than the smallest difference that Istio can tell.
 const blockingTolerance = 1e-7
 
 // Live returns the settings in force: one for each knob of the actuator, sorted.
-// Weights are divided by their sum. It is an error if one of them cannot be read.
-func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
+// Weights are divided by their sum. It is an error if one of them cannot be read. said are
+// the values of AuthorityAnnotation, by Object, where it is set; the same reading has them.
+func (a *Actuator) Live(ctx context.Context) (live policy.Action, said map[string]string, err error) {
 	parts := make([]policy.Action, len(a.objects)) // blocking appears once for each route
-	err := kubeapi.Each(len(a.objects), func(i int) error {
-		v, err := a.read(ctx, a.objects[i].name)
-		if err != nil {
+	views := make([]view, len(a.objects))
+	err = kubeapi.Each(len(a.objects), func(i int) (err error) {
+		if views[i], err = a.read(ctx, a.objects[i].name); err != nil {
 			return err
 		}
-		if parts[i], err = a.objects[i].live(v); err != nil {
+		if parts[i], err = a.objects[i].live(views[i]); err != nil {
 			return fmt.Errorf("istio: VirtualService %s: %w", a.objects[i].name, err)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	if live, err = a.settings(parts); err != nil {
+		return nil, nil, err
+	}
+	said = map[string]string{}
+	for i, v := range views {
+		if value, ok := v.Metadata.Annotations[AuthorityAnnotation]; ok {
+			said[Object(a.objects[i].name)] = value
+		}
+	}
+	return live, said, nil
+}
+
+// settings joins what the objects say.
+func (a *Actuator) settings(parts []policy.Action) (policy.Action, error) {
 	var out policy.Action
 	shares := map[string]*DisagreementError{}
 	var services []string

@@ -49,7 +49,7 @@ func TestDelegateIsAppliedWhole(t *testing.T) {
 	if d := cmp.Diff(wanted, got); d != "" {
 		t.Errorf("applied (-want +got):\n%s", d)
 	}
-	if live, err := a.Live(t.Context()); err != nil || !live.Equal(action, 1e-9) {
+	if live, _, err := a.Live(t.Context()); err != nil || !live.Equal(action, 1e-9) {
 		t.Errorf("live %s, %v", text(live), err)
 	}
 	released := a.Release(t.Context(), actuate.ReleaseOptions{Known: known, Commanded: []policy.Action{action}})

@@ -169,7 +169,7 @@ func TestABaselineThatCannotBeReadIsNotReplaced(t *testing.T) {
 	if len(c.patches) > 0 {
 		t.Errorf("patched: %v", c.patches)
 	}
-	if live, err := a.Live(t.Context()); err != nil || len(live) != 3 {
+	if live, _, err := a.Live(t.Context()); err != nil || len(live) != 3 {
 		t.Errorf("Live: %v, %v; want it to work all the same", live, err)
 	}
 }

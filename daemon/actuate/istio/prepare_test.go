@@ -70,7 +70,7 @@ func TestPrepareRefuses(t *testing.T) {
 		if err := a.Apply(t.Context(), nil, set(information, .3, 0), nil); err == nil || len(c.patches) > 0 || c.dryRuns > 0 {
 			t.Errorf("%s: Apply: %v, patches %v", tc.name, err, c.patches)
 		}
-		if _, err := a.Live(t.Context()); err != nil {
+		if _, _, err := a.Live(t.Context()); err != nil {
 			t.Errorf("%s: it cannot be observed: %v", tc.name, err)
 		}
 	}

@@ -44,7 +44,7 @@ func TestLiveIsWhatWasApplied(t *testing.T) {
 			if err := a.Apply(t.Context(), nil, want, nil); err != nil {
 				t.Fatalf("%s: %v", where, err)
 			}
-			live, err := a.Live(t.Context())
+			live, _, err := a.Live(t.Context())
 			if err != nil {
 				t.Fatalf("%s: %v", where, err)
 			}

@@ -62,8 +62,8 @@ func (a *Actuator) Owns(id policy.KnobID) bool {
 }
 
 // Live returns the replicas that are asked for (not those that run yet), sorted. It is
-// an error if one of them cannot be read.
-func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
+// an error if one of them cannot be read. Deployments say nothing of the authority.
+func (a *Actuator) Live(ctx context.Context) (policy.Action, map[string]string, error) {
 	out := make(policy.Action, len(a.names))
 	err := kubeapi.Each(len(a.names), func(i int) error {
 		s, err := a.read(ctx, a.names[i])
@@ -71,10 +71,10 @@ func (a *Actuator) Live(ctx context.Context) (policy.Action, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out.Sort()
-	return out, nil
+	return out, nil, nil
 }
 
 // Apply makes the replicas those of want. A Deployment that want has no setting of

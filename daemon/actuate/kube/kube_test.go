@@ -132,7 +132,7 @@ func TestLive(t *testing.T) {
 	c := &cluster{scales: map[string]string{
 		"default/b": scaleOf(`{"replicas":3}`), "default/a": scaleOf(`{}`), "other/a": scaleOf(`{"replicas":1}`),
 	}}
-	live, err := actuator(t, c, "default/b", "other/a", "default/a").Live(t.Context())
+	live, _, err := actuator(t, c, "default/b", "other/a", "default/a").Live(t.Context())
 	want := policy.Action{replicas("default/a", 0), replicas("default/b", 3), replicas("other/a", 1)}
 	if d := cmp.Diff(want, live); d != "" || err != nil {
 		t.Errorf("%v; live (-want +got):\n%s", err, d)
@@ -164,7 +164,7 @@ func TestApply(t *testing.T) {
 			if got := strings.Join(c.puts, "\n"); got != tc.put {
 				t.Errorf("put\n%s\nwant\n%s", got, tc.put)
 			}
-			if live, err := a.Live(t.Context()); err != nil || live[0].Value != tc.want {
+			if live, _, err := a.Live(t.Context()); err != nil || live[0].Value != tc.want {
 				t.Errorf("live %v, %v", live, err)
 			}
 		})
@@ -226,7 +226,7 @@ func TestConflicts(t *testing.T) {
 				}
 				return
 			}
-			if live, liveErr := a.Live(t.Context()); err != nil || liveErr != nil || live[0].Value != 3 {
+			if live, _, liveErr := a.Live(t.Context()); err != nil || liveErr != nil || live[0].Value != 3 {
 				t.Errorf("Apply: %v; live %v, %v", err, live, liveErr)
 			}
 		})
@@ -248,7 +248,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 			c.scales["default/a"] = tc.scale
 		}
 		a := actuator(t, c, "default/a", "default/b")
-		if live, err := a.Live(t.Context()); err == nil || !strings.Contains(err.Error(), tc.want) || live != nil {
+		if live, _, err := a.Live(t.Context()); err == nil || !strings.Contains(err.Error(), tc.want) || live != nil {
 			t.Errorf("Live: %v, %v; want %s", live, err, tc.want)
 		}
 		// The others are written all the same.
@@ -275,7 +275,7 @@ func TestNewRefuses(t *testing.T) {
 	if !a.Owns(replicas("default/a", 0).KnobID) || a.Owns(replicas("default/b", 0).KnobID) {
 		t.Error("Owns does not tell its own knobs from others")
 	}
-	if live, err := actuator(t, &cluster{}).Live(t.Context()); err != nil || len(live) != 0 {
+	if live, _, err := actuator(t, &cluster{}).Live(t.Context()); err != nil || len(live) != 0 {
 		t.Errorf("without deployments: %v, %v", live, err)
 	}
 }
