@@ -104,6 +104,25 @@ func planOf(p approve.Plan) api.Plan {
 	}
 }
 
+// fillAuthority tells who allows what now, which the next write will keep to, and what waits
+// for a person. The annotations are those of the last cycle.
+func (m *mesh) fillAuthority(out *api.Mesh, a *authority.Store) {
+	out.Sources = append([]journal.AuthoritySource{authority.Ceiling(m.rules)}, a.Mesh(m.rules.Name).Sources()...)
+	if r := m.last.Load(); r != nil {
+		out.Superseded = r.Intent.Superseded
+		for _, s := range r.Intent.Sources {
+			if s.Source == authority.SourceAnnotation {
+				out.Sources = append(out.Sources, s)
+			}
+		}
+	}
+	out.Authority = string(authority.Effective(out.Sources))
+	if p, ok := m.desk.Pending(); ok {
+		plan := planOf(p)
+		out.Pending = &plan
+	}
+}
+
 var errStopped = errors.New("the daemon has stopped")
 
 func (d *Daemon) mesh(name string) (*mesh, error) {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/windvane/windvane/daemon/api"
+	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/observe"
 	"github.com/windvane/windvane/plugins/policy"
@@ -27,16 +28,17 @@ func (d *Daemon) Status() api.Status {
 		return s
 	}
 	for _, m := range g.meshes {
-		s.Meshes = append(s.Meshes, m.status())
+		s.Meshes = append(s.Meshes, m.status(d.authority))
 	}
 	return s
 }
 
-func (m *mesh) status() api.Mesh {
+func (m *mesh) status(a *authority.Store) api.Mesh {
 	out := api.Mesh{
-		Name: m.rules.Name, Authority: string(m.rules.Guard.Authority), IntervalSeconds: m.rules.Interval.Seconds(),
+		Name: m.rules.Name, IntervalSeconds: m.rules.Interval.Seconds(),
 		Plan: []policy.Change{}, Problems: []string{}, Services: []api.Service{}, Budgets: []api.Budget{}, Plugins: []api.Plugin{},
 	}
+	m.fillAuthority(&out, a)
 	for _, p := range m.policies.plugins {
 		s := p.host.Status()
 		out.Plugins = append(out.Plugins, api.Plugin{

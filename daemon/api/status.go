@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,7 +23,7 @@ type Status struct {
 // Mesh is the state of one mesh after its last cycle.
 type Mesh struct {
 	Name            string          `json:"name"`
-	Authority       string          `json:"authority"`
+	Authority       string          `json:"authority"` // in force now
 	IntervalSeconds float64         `json:"interval_seconds"`
 	Cycle           uint64          `json:"cycle"` // 0: there was none yet
 	At              *time.Time      `json:"at"`    // of the last cycle; null: there was none yet
@@ -38,6 +39,7 @@ type Mesh struct {
 	Services        []Service       `json:"services"`
 	Budgets         []Budget        `json:"budgets"`
 	Plugins         []Plugin        `json:"plugins"`
+	AuthorityState
 }
 
 // Budget is an error budget that several objectives share.
@@ -114,7 +116,7 @@ func (m Mesh) writeText(b *strings.Builder) {
 		return
 	}
 	_, _ = fmt.Fprintf(b, "   cycle %d at %s\n", m.Cycle, m.At.Format(time.RFC3339))
-	for _, l := range m.lines() {
+	for _, l := range slices.Concat(m.SourceLines(), m.lines(), m.planLines()) {
 		_, _ = fmt.Fprintf(b, "  %s\n", l)
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)

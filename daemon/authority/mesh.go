@@ -74,7 +74,7 @@ func (s *Store) said(mesh string) (out []journal.AuthoritySource) {
 	c, err := s.read()
 	if err != nil {
 		return []journal.AuthoritySource{{
-			Source: SourceCommand, Level: string(rules.AuthorityObserve), By: s.path(),
+			Source: SourceCommand, Level: string(rules.AuthorityObserve),
 			Why: fmt.Sprintf("%v; until it can be read no mesh acts: `windvane mode MESH act` for each of them writes it anew", err),
 		}}
 	}

@@ -81,6 +81,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
 	i := e.Intent
 	p("mesh %s, cycle %d, %s, authority %s", e.Mesh, i.Cycle, e.At.Format(time.RFC3339), i.Authority)
+	e.authority(p)
 	p("\nwhat was seen")
 	for _, s := range i.State {
 		p("  %-16s %-12s %s", s.Service, s.Name, signalText(s))
@@ -172,6 +173,7 @@ func (e *Explanation) guard(p func(string, ...any)) {
 
 func (e *Explanation) done(p func(string, ...any)) {
 	i := e.Intent
+	e.approval(p)
 	switch {
 	case i.Hold != "":
 		p("  hold: %s", holdText(i.Hold))

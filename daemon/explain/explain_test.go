@@ -73,6 +73,9 @@ func write(t *testing.T) string {
 	drift := intent(4)
 	drift.Edits, drift.Act, drift.Hold, drift.Drift = nil, false, "drift", []policy.Change{{KnobID: block, From: .2, To: 0}}
 	add("drift", journal.KindIntent, drift)
+	for _, i := range waiting() {
+		add("waiting", journal.KindIntent, i)
+	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +105,9 @@ func TestText(t *testing.T) {
 		"testdata/shed.txt":  {"shed", 3},
 		"testdata/blind.txt": {"other", 9},
 		"testdata/drift.txt": {"drift", 4},
+
+		"testdata/waits.txt":    {"waiting", 5},
+		"testdata/approved.txt": {"waiting", 6},
 	} {
 		got := text(t, c.mesh, c.cycle)
 		if os.Getenv("UPDATE") != "" {

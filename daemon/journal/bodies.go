@@ -2,7 +2,6 @@ package journal
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -58,21 +57,6 @@ type Intent struct {
 	Superseded     string                     `json:"superseded,omitempty"`        // why the plan that waited is gone
 	Approval       *Approval                  `json:"approval,omitempty"`          // the plan was approved; nil: it was not
 	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
-}
-
-// AuthoritySource is what one source allows at the time of a cycle.
-type AuthoritySource struct {
-	Source string    `json:"source"`         // file, command, annotation, stop file or demotion
-	Level  string    `json:"level"`          // observe, approve or act
-	By     string    `json:"by,omitempty"`   // who said so, or the file or object that does
-	Since  time.Time `json:"since,omitzero"` // zero: not known
-	Why    string    `json:"why,omitempty"`
-}
-
-// Approval says which pending plan an intent applies, and who let it.
-type Approval struct {
-	ID string `json:"id"`
-	By string `json:"by"`
 }
 
 // Edit is one change that the guard made to a decision.

@@ -101,6 +101,9 @@ func (c *cycles) next() (Outcome, Intent) {
 		c.control = c.control.Compare(margin.Defaults(), &o, d.ExpectedLive)
 	}
 	i.Decision, i.Guarded, i.Plan = &d, d.Action.Clone(), policy.Diff(c.live, d.Action, 1e-9)
+	if c.n%7 < 3 {
+		i.Sources = []AuthoritySource{{Source: "file", Level: "act", By: "shop.toml"}, {Source: "command", Level: "act", By: "alice", Since: at}}
+	}
 	i.Act = len(i.Plan) > 0
 	if i.Act {
 		c.live = i.Guarded.Clone()
