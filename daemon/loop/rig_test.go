@@ -72,6 +72,7 @@ type fake struct {
 
 	applyErr   error
 	prepareErr error
+	during     func(event string)           // called when prepare, a record or apply begins
 	known      []map[string]json.RawMessage // given to Prepare
 	baseline   map[string]json.RawMessage   // given to Apply
 	writes     bool                         // Apply changes live also when it returns an error
@@ -113,11 +114,13 @@ func (f *fake) Live(context.Context) (policy.Action, map[string]string, error) {
 }
 
 func (f *fake) Prepare(_ context.Context, _, _ policy.Action, known map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	f.begin("prepare")
 	f.known = append(f.known, known)
 	return map[string]json.RawMessage{"VirtualService ns/vs": json.RawMessage(`"as it was"`)}, f.prepareErr
 }
 
 func (f *fake) Apply(_ context.Context, _, want policy.Action, baseline map[string]json.RawMessage) error {
+	f.begin("apply")
 	f.baseline = baseline
 	f.events = append(f.events, "apply")
 	if f.applyErr == nil || f.writes {
@@ -126,7 +129,14 @@ func (f *fake) Apply(_ context.Context, _, want policy.Action, baseline map[stri
 	return f.applyErr
 }
 
+func (f *fake) begin(event string) {
+	if f.during != nil {
+		f.during(event)
+	}
+}
+
 func (f *fake) Append(_ time.Time, _, kind string, body any, durable bool) (uint64, error) {
+	f.begin(kind)
 	if f.appendErr != nil {
 		return 0, f.appendErr
 	}

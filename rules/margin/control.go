@@ -21,10 +21,10 @@ type Entry struct {
 // the next one. The host keeps it in its journal, the simulators in memory.
 type Control []Entry
 
-// Adopt returns the control state for the given services: the entries of c that
-// have a debt, so that a reload or a change of policy is made without a bump. The
-// others start from what initial says of an objective; what was measured of them
-// stays. What was learned of a model (correction, residuals, price, bias) goes with it: it
+// Adopt returns the control state for the given services: the entries of c, so that a
+// reload or a change of policy is made without a bump. An entry without a debt, for which
+// initial says something else than before, and a new one start from what initial says of
+// the objective; what was measured of them stays. What was learned of a model (correction, residuals, price, bias) goes with it: it
 // is kept where initial says the same as before.
 func (c Control) Adopt(p Params, services []policy.Service, initial func(service, signal string) Calibration) Control {
 	var out Control
@@ -33,7 +33,7 @@ func (c Control) Adopt(p Params, services []policy.Service, initial func(service
 			e, _ := c.find(s.Name, o.Signal)
 			first := initial(s.Name, o.Signal)
 			switch fresh := New(p, first); {
-			case e.Counted == 0 || !(e.Spread > 0):
+			case !(e.Spread > 0) || e.Counted == 0 && e.First != first:
 				fresh.Spent, fresh.Intervals, fresh.Flagged, fresh.FlaggedSpent = e.Spent, e.Intervals, e.Flagged, e.FlaggedSpent
 				e = Entry{Service: s.Name, Signal: o.Signal, At: e.At, State: fresh}
 			case e.First != first:

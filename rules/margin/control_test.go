@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/windvane/windvane/plugins/policy"
 )
 
@@ -92,6 +94,18 @@ func TestAdoptKeepsDebtsAndNothingElse(t *testing.T) {
 	}
 	if gone := c.Adopt(p, nil, initial); len(gone) != 0 {
 		t.Errorf("%d entries without services", len(gone))
+	}
+}
+
+// Before anything was counted, too: what was learned while a mesh was only observed is of
+// the same model.
+func TestAdoptOfTheSameModelChangesNothing(t *testing.T) {
+	p := Defaults()
+	c := Control(nil).Adopt(p, services(), initial)
+	c, _ = c.Measure(p, services(), measured(1, .2, 0), Choice{})
+	c[0].State = c[0].Compare(p, .2, .15, nil)
+	if d := cmp.Diff(c, c.Adopt(p, services(), initial)); d != "" {
+		t.Errorf("(-before +after)\n%s", d)
 	}
 }
 
