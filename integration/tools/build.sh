@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints the directory of the programs that a real mesh is made of: etcd, kube-apiserver,
-# kubectl, pilot-discovery (istiod), envoy. They are built or fetched the first time,
+# kubectl, pilot-discovery (istiod), envoy, and Istio's types (crds.yaml). They are built or fetched the first time,
 # which takes about 20 minutes on two cores, into a cache outside of the checkout: one
 # for what this directory pins, and for each version of Go.
 set -euo pipefail
@@ -41,4 +41,6 @@ build kube go.etcd.io/etcd/server/v3 etcd
 build kube k8s.io/kubernetes/cmd/kube-apiserver kube-apiserver
 build kube k8s.io/kubernetes/cmd/kubectl kubectl
 build istio istio.io/istio/pilot/cmd/pilot-discovery pilot-discovery
+# Istio's types, as the version of istiod has them.
+[[ -f $bin/crds.yaml ]] || install -m 644 "$(cd istio && go list -m -f '{{.Dir}}' istio.io/api)/kubernetes/customresourcedefinitions.gen.yaml" "$bin/crds.yaml"
 echo "$bin"

@@ -1,0 +1,181 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// ready bounds how long a part may take to be ready, on a busy machine.
+const ready = time.Minute
+
+// User is somebody whom the API server knows by a token.
+type User struct {
+	Name  string
+	Group string // empty: none
+}
+
+// Admin may do everything.
+var Admin = User{Name: "admin", Group: "system:masters"}
+
+// startEtcd starts an empty etcd.
+func (s *Stack) startEtcd(ctx context.Context) error {
+	client, peer := "http://"+s.etcd, "http://"+freeAddress()
+	p, err := s.start("etcd", nil, "--data-dir", filepath.Join(s.dir, "etcd"), "--unsafe-no-fsync", "--log-level", "warn",
+		"--listen-client-urls", client, "--advertise-client-urls", client,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
+	if err != nil {
+		return err
+	}
+	return p.await(ctx, ready, func(ctx context.Context) error { return get(ctx, http.DefaultClient, client+"/health") })
+}
+
+// startAPIServer starts a kube-apiserver with the tokens of the users, RBAC and an audit log.
+func (s *Stack) startAPIServer(ctx context.Context) error {
+	if err := s.writeKeys(); err != nil {
+		return err
+	}
+	certs := filepath.Join(s.dir, "certs")
+	p, err := s.start("kube-apiserver", nil,
+		"--etcd-servers=http://"+s.etcd, "--bind-address=127.0.0.1", "--secure-port="+port(s.apiserver), "--cert-dir="+certs,
+		"--service-account-key-file="+s.path("sa.key"), "--service-account-signing-key-file="+s.path("sa.key"),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.0.0.0/24",
+		"--authorization-mode=RBAC", "--token-auth-file="+s.path("tokens.csv"), "--disable-admission-plugins=ServiceAccount",
+		"--endpoint-reconciler-type=none", "--audit-policy-file="+s.path("audit.yaml"), "--audit-log-path="+s.AuditLog())
+	if err != nil {
+		return err
+	}
+	return p.await(ctx, ready, func(ctx context.Context) error {
+		client, err := s.client(certs)
+		if err != nil {
+			return err
+		}
+		defer client.CloseIdleConnections()
+		return get(ctx, client, "https://"+s.apiserver+"/readyz")
+	})
+}
+
+// AuditLog is the file in which the API server says who wrote what.
+func (s *Stack) AuditLog() string { return s.path("audit.log") }
+
+// client trusts the certificate that the API server made for itself.
+func (s *Stack) client(certs string) (*http.Client, error) {
+	pemBytes, err := os.ReadFile(filepath.Join(certs, "apiserver.crt"))
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pemBytes) {
+		return nil, errors.New("apiserver.crt is no certificate yet")
+	}
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}, nil
+}
+
+// writeKeys writes what the API server reads at its start.
+func (s *Stack) writeKeys() error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	var tokens strings.Builder
+	for i, u := range s.users {
+		_, _ = fmt.Fprintf(&tokens, "token-%s,%s,%d,%q\n", u.Name, u.Name, i+1, u.Group)
+	}
+	// Who wrote what, without the bodies.
+	audit := "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n" +
+		"- level: Metadata\n  verbs: [create, update, patch, delete]\n- level: None\n"
+	return errors.Join(
+		os.WriteFile(s.path("sa.key"), block, 0o600),
+		os.WriteFile(s.path("tokens.csv"), []byte(tokens.String()), 0o600),
+		os.WriteFile(s.path("audit.yaml"), []byte(audit), 0o600))
+}
+
+// Kubeconfig writes the file by which a user reaches the API server, and returns its path.
+func (s *Stack) Kubeconfig(u User) (string, error) {
+	file := s.path("kubeconfig-" + u.Name)
+	text := fmt.Sprintf(`apiVersion: v1
+kind: Config
+current-context: stack
+clusters: [{name: stack, cluster: {server: "https://%s", certificate-authority: %q}}]
+users: [{name: %s, user: {token: token-%s}}]
+contexts: [{name: stack, context: {cluster: stack, user: %s}}]
+`, s.apiserver, filepath.Join(s.dir, "certs", "apiserver.crt"), u.Name, u.Name, u.Name)
+	return file, os.WriteFile(file, []byte(text), 0o600)
+}
+
+// Kubectl runs kubectl as a user, with stdin, and returns what it printed.
+func (s *Stack) Kubectl(ctx context.Context, u User, stdin string, args ...string) (string, error) {
+	kubeconfig, err := s.Kubeconfig(u)
+	if err != nil {
+		return "", err
+	}
+	c := exec.CommandContext(ctx, filepath.Join(s.programs, "kubectl"), append([]string{"--kubeconfig", kubeconfig}, args...)...)
+	var out, complaint bytes.Buffer
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &complaint
+	if err := c.Run(); err != nil {
+		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(complaint.String()))
+	}
+	return out.String(), nil
+}
+
+// Apply creates or changes objects, given as YAML.
+func (s *Stack) Apply(ctx context.Context, yaml string) error {
+	_, err := s.Kubectl(ctx, Admin, yaml, "apply", "--server-side", "--force-conflicts", "-f", "-")
+	return err
+}
+
+func get(ctx context.Context, client *http.Client, url string) error {
+	_, err := read(ctx, client, url)
+	return err
+}
+
+// read returns the body of an answer of 200.
+func read(ctx context.Context, client *http.Client, url string) (string, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := client.Do(q)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }() // it was read
+	b, err := io.ReadAll(answer.Body)
+	if answer.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answers %s: %.1000s", url, answer.Status, b)
+	}
+	return string(b), err
+}
+
+// freeAddress is a port of loopback that was free a moment ago.
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "127.0.0.1:0" // whoever listens there says what is wrong
+	}
+	defer func() { _ = l.Close() }() // nobody was let in
+	return l.Addr().String()
+}
+
+func port(address string) string {
+	_, p, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return p
+}
