@@ -13,6 +13,14 @@ type Clock interface {
 	Next(ctx context.Context, mesh string, interval time.Duration) (time.Time, error)
 }
 
+// Stopwatch says how much time has passed since an instant of its own. It never goes back.
+type Stopwatch func() time.Duration
+
+func wallStopwatch() Stopwatch {
+	begun := time.Now()
+	return func() time.Duration { return time.Since(begun) }
+}
+
 // wallClock has a cycle at each multiple of the interval since the Unix epoch. A
 // cycle that takes longer than the interval makes the daemon miss, not queue, the
 // ones in between.

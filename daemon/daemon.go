@@ -38,6 +38,7 @@ type Options struct {
 
 	Logger *slog.Logger      // nil: nothing is logged
 	Clock  Clock             // nil: the wall clock
+	Since  Stopwatch         // for durations; nil: that of the wall clock, under another Clock none, and durations are 0
 	Random func() float64    // in [0,1), for jitter; nil: no jitter
 	Watch  func(loop.Report) // is given each cycle's report before the next cycle is due; nil: nobody is
 
@@ -89,6 +90,12 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	if o.Clock == nil {
 		o.Clock = wallClock{}
+		if o.Since == nil {
+			o.Since = wallStopwatch()
+		}
+	}
+	if o.Since == nil {
+		o.Since = func() time.Duration { return 0 }
 	}
 	if o.PluginArgs == nil {
 		o.PluginArgs = []string{"plugin", "serve"}

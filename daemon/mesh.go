@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-	"time"
 
 	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/dryrun"
@@ -56,6 +55,7 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 		Mesh: m, Observer: observer, Actuator: actuator, Journal: d.journal,
 		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
 		Authority: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
+		Shadows: p.shadows, ShadowTimeout: m.Interval / 5, Clock: d.o.Since,
 	}}, nil
 }
 
@@ -194,9 +194,9 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 			}
 			return errors.Is(err, io.EOF)
 		}
-		start := time.Now()
+		begun := d.o.Since()
 		report := m.loop.Cycle(hard, at)
-		d.metrics.cycle(report, m.rules.Interval, time.Since(start))
+		d.metrics.cycle(report, m.rules.Interval, d.o.Since()-begun)
 		if err := m.accounts.count(&report); err != nil {
 			logger.Warn("the account of error budgets is not kept", "err", err)
 		}

@@ -46,6 +46,7 @@ const inProcess = "threshold"
 type policies struct {
 	active   *loop.Decider
 	fallback loop.Decider
+	shadows  []loop.Decider
 	initial  func(service, signal string) margin.Calibration
 	plugins  []*plugin
 }
@@ -53,6 +54,7 @@ type policies struct {
 // plugin is a policy that runs as a process.
 type plugin struct {
 	policy string // its name in the rules file
+	role   rules.PolicyRole
 	host   *host.Host
 }
 
@@ -70,10 +72,6 @@ func (d *Daemon) newPolicies(ctx context.Context, c *config.Config, m *rules.Mes
 }
 
 func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh, ref rules.PolicyRef, p *policies) error {
-	if ref.Role == rules.RoleShadow {
-		d.o.Logger.Warn("shadow policies are not asked yet", "mesh", m.Name, "policy", ref.Name)
-		return nil
-	}
 	declared, _ := c.Plugin(ref.Plugin) // config.Load has checked that it is there
 	settings, err := ref.SettingsJSON()
 	if err != nil {
@@ -102,7 +100,7 @@ func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh,
 		decider.Policy = t
 	} else {
 		h := host.New(d.hostOptions(declared, ref, conf))
-		p.plugins = append(p.plugins, &plugin{policy: ref.Name, host: h})
+		p.plugins = append(p.plugins, &plugin{policy: ref.Name, role: ref.Role, host: h})
 		decider.Policy = h // which keeps the deadline
 	}
 	switch ref.Role {
@@ -114,7 +112,8 @@ func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh,
 				m.File, ref.Name, inProcess)
 		}
 		p.fallback = decider
-	case rules.RoleShadow: // returned above
+	case rules.RoleShadow:
+		p.shadows = append(p.shadows, decider)
 	}
 	return nil
 }
@@ -155,9 +154,15 @@ func (d *Daemon) hostOptions(declared config.Plugin, ref rules.PolicyRef, conf p
 }
 
 // start starts the plugins. One that does not start is no reason not to run: it is
-// started again, and meanwhile the fallback decides.
+// started again, and meanwhile the fallback decides. Nobody waits for a shadow.
 func (p *policies) start(ctx context.Context, logger *slog.Logger) {
+	over, cancel := context.WithCancel(ctx)
+	cancel()
 	for _, pl := range p.plugins {
+		if pl.role == rules.RoleShadow {
+			_ = pl.host.Start(over) // says that it was not waited for
+			continue
+		}
 		if err := pl.host.Start(ctx); err != nil {
 			logger.Error("the plugin did not start; the fallback policy decides until it does", "policy", pl.policy, "err", err)
 		}

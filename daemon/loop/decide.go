@@ -33,10 +33,7 @@ const (
 // decide asks the policies, lets the guard limit the answer, and fills the intent.
 func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residuals, r *Report) {
 	intent := &r.Intent
-	o := policy.Observation{
-		Mesh: l.o.Mesh.Name, At: at, State: intent.State, Live: intent.Live,
-		Knobs: l.knobs, Limits: l.limits, Services: intent.Services,
-	}
+	o := l.observation(at, intent)
 	decision, err := l.ask(ctx, o, intent)
 	r.fail(err)
 	if intent.PolicyRole == journal.RoleNone {
@@ -51,7 +48,9 @@ func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residu
 		intent.Hold = HoldAbstained
 		return
 	}
+	checked := l.watch.time(StageGuard)
 	result := guard.Check(o, decision.Action)
+	checked()
 	for _, e := range result.Edits {
 		intent.Edits = append(intent.Edits, journal.Edit{Reason: string(e.Reason), KnobID: e.KnobID, From: e.From, To: e.To})
 	}
@@ -68,6 +67,7 @@ const planTolerance = .005
 // ask asks the active policy, and in the same cycle the fallback if there is no
 // usable answer. The error says why the active policy, or both, did not decide.
 func (l *Loop) ask(ctx context.Context, o policy.Observation, intent *journal.Intent) (policy.Decision, error) {
+	defer l.watch.time(StageDecide)()
 	intent.FallbackReason = FallbackNoActive
 	var failure error
 	if l.o.Active != nil {
@@ -89,6 +89,7 @@ func (l *Loop) ask(ctx context.Context, o policy.Observation, intent *journal.In
 
 // record writes the intent. Without it on disk nothing is done.
 func (l *Loop) record(at time.Time, r *Report) {
+	defer l.watch.time(StageRecord)()
 	intent := &r.Intent
 	control, err := json.Marshal(l.control)
 	if err == nil {
@@ -112,6 +113,7 @@ func (l *Loop) actuate(ctx context.Context, r *Report) {
 	if !r.Intent.Act {
 		return
 	}
+	defer l.watch.time(StageApply)()
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
 	err := l.o.Actuator.Apply(ctx, r.Intent.Live, r.Intent.Guarded, l.baseline)

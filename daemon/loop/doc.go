@@ -11,6 +11,9 @@
 // adopted, as the rules file says; it is never set back. After a restart the open intent is
 // closed by what is in force: completed, never applied, in part, or changed since.
 //
+// Shadow policies are asked last, when the cycle has acted, within what is left of the
+// interval. What they answer is recorded, and nothing follows from it.
+//
 // What lives here is the order and what follows from each step. How signals are
 // asked for, settings are written and records are kept is in observe, actuate and
 // journal; the limits are in rules/guard, the control state in rules/margin. No

@@ -75,6 +75,7 @@ func (l *Loop) prepare(ctx context.Context, r *Report) {
 	if !intent.Act {
 		return
 	}
+	defer l.watch.time(StagePrepare)()
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
 	found, err := l.o.Actuator.Prepare(ctx, intent.Live, intent.Guarded, l.baseline)

@@ -55,6 +55,10 @@ type Options struct {
 	Timeout  time.Duration // of reading and of writing the settings, each
 	Logger   *slog.Logger
 
+	Shadows       []Decider            // asked and recorded, and nothing else
+	ShadowTimeout time.Duration        // of all of them together, as a share of the interval
+	Clock         func() time.Duration // monotonic, for durations; nil: every duration is 0
+
 	// Initial gives an objective's first control state, as the active policy's artefact
 	// has it.
 	Initial func(service, signal string) margin.Calibration
@@ -106,6 +110,8 @@ type Loop struct {
 
 	said    map[string]string         // of the authority, by object, when it was read last
 	sources []journal.AuthoritySource // of the last look
+
+	watch stopwatch
 }
 
 // New returns a loop that has not run.
@@ -123,7 +129,7 @@ func New(o Options) (*Loop, error) {
 		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
 		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
-		said: o.Resume.said, sources: o.Resume.sources,
+		said: o.Resume.said, sources: o.Resume.sources, watch: stopwatch{clock: o.Clock},
 	}
 	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
 	return l, nil
@@ -179,14 +185,17 @@ type Report struct {
 	Guard    string            // detail of the guard's refusal
 	Err      error             // what failed in this cycle, joined; nil: nothing did
 	Control  margin.Control    // after the cycle
+	Shadows  []journal.ShadowAnswer
+	Stages   []StageTime // those that there were
 }
 
 // Cycle runs one cycle at the given time. It does not fail: what could not be done
 // is in the report, and led to a hold.
 func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	l.cycle++
+	l.watch.reset()
 	r := Report{Mesh: l.o.Mesh.Name, At: at}
-	seen := l.o.Observer.Observe(ctx, at)
+	seen := l.observe(ctx, at)
 	r.Problems = seen.Problems
 	state := l.seen.Renew(seen.State)
 	live, err := l.live(ctx)
@@ -212,11 +221,18 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 		l.prepare(ctx, &r)
 	}
 	l.commit(ctx, at, &r)
-	r.Control = l.control
+	l.shadows(ctx, at, &r)
+	r.Control, r.Stages = l.control, l.watch.taken
 	return r
 }
 
+func (l *Loop) observe(ctx context.Context, at time.Time) observe.Observation {
+	defer l.watch.time(StageObserve)()
+	return l.o.Observer.Observe(ctx, at)
+}
+
 func (l *Loop) live(ctx context.Context) (policy.Action, error) {
+	defer l.watch.time(StageRead)()
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
 	live, said, err := l.o.Actuator.Live(ctx)

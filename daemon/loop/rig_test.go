@@ -87,6 +87,7 @@ type fake struct {
 	events     []string
 	intents    []journal.Intent
 	outcomes   []journal.Outcome
+	shadows    []journal.Shadow
 	durable    []bool // of the intents
 }
 
@@ -150,6 +151,8 @@ func (f *fake) Append(_ time.Time, _, kind string, body any, durable bool) (uint
 		f.durable = append(f.durable, durable)
 	case *journal.Outcome:
 		f.outcomes = append(f.outcomes, *b)
+	case *journal.Shadow:
+		f.shadows = append(f.shadows, *b)
 	}
 	return 1, nil
 }
