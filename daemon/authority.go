@@ -37,6 +37,13 @@ func (e *CeilingError) Error() string {
 		e.Mesh, e.Level, e.Ceiling, e.Level, e.File)
 }
 
+func belowCeiling(m *rules.Mesh, level rules.Authority) error {
+	if authority.Above(level, m.Guard.Authority) {
+		return &CeilingError{Mesh: m.Name, File: m.File, Level: level, Ceiling: m.Guard.Authority}
+	}
+	return nil
+}
+
 // SetAuthority has a person set what windvane may do with a mesh, up to the ceiling of its
 // rules file; it is remembered over restarts. When it returns without an error, or with
 // one that is not about the context, no write of a cycle that did not know it is under way:
@@ -49,8 +56,8 @@ func (d *Daemon) SetAuthority(ctx context.Context, mesh string, level rules.Auth
 	if err != nil {
 		return err
 	}
-	if authority.Above(level, m.rules.Guard.Authority) {
-		return &CeilingError{Mesh: mesh, File: m.rules.File, Level: level, Ceiling: m.rules.Guard.Authority}
+	if err := belowCeiling(m.rules, level); err != nil {
+		return err
 	}
 	now := time.Now()
 	err = d.authority.Set(mesh, level, by, now)

@@ -62,7 +62,10 @@ type corruptError struct{ error }
 
 func (e corruptError) Unwrap() error { return e.error }
 
-func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
+// File is where commands and demotions are in a state directory.
+func File(dir string) string { return filepath.Join(dir, fileName) }
+
+func (s *Store) path() string { return File(s.dir) }
 
 // read reads the file; without one nothing is said.
 func (s *Store) read() (content, error) {

@@ -100,8 +100,8 @@ func TestNoWriteBeginsAfterAStopWasAcknowledged(t *testing.T) {
 				}()
 				<-said
 				f.during = func(event string) { late = late || event == "apply" && len(acknowledged) > 0 }
-				for n := 0; n < 1000 && len(acknowledged) == 0; n++ { // time for an answer that must not come
-					time.Sleep(10 * time.Microsecond)
+				for n := 0; n < 20 && len(acknowledged) == 0; n++ { // time for an answer that must not come
+					time.Sleep(time.Millisecond)
 				}
 			}
 		}
