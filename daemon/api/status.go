@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
 )
 
@@ -40,6 +41,8 @@ type Mesh struct {
 	Budgets         []Budget        `json:"budgets"`
 	Plugins         []Plugin        `json:"plugins"`
 	AuthorityState
+
+	Shadows []journal.ShadowAnswer `json:"shadows,omitempty"` // of the last cycle
 }
 
 // Budget is an error budget that several objectives share.
@@ -190,6 +193,9 @@ func (m Mesh) lines() []string {
 	}
 	for _, p := range m.Problems {
 		out = append(out, "signal: "+p)
+	}
+	for _, a := range m.Shadows {
+		out = append(out, "shadow "+a.Line())
 	}
 	if m.Error != "" {
 		out = append(out, "failed: "+strings.ReplaceAll(m.Error, "\n", "; "))

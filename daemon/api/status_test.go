@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/windvane/windvane/daemon/journal"
 )
 
 // What a person sees of error budgets; what is not known is said to be unknown.
@@ -16,6 +18,7 @@ func TestStatusInWords(t *testing.T) {
 		Version: "1.0", StartedAt: at.Add(-time.Hour), ConfigFile: "windvane.toml",
 		Meshes: []Mesh{{
 			Name: "shop", Authority: "observe", Cycle: 720, At: &at, Policy: "planner", PolicyRole: "active",
+			Shadows: []journal.ShadowAnswer{{Policy: "candidate", Reason: "all is well"}},
 			Services: []Service{
 				{Name: "checkout", Offered: &offered, Objectives: []Objective{{
 					Signal: "latency", Value: &value, Bound: .05, Budget: .05, Violated: &violated, Margin: .1, Left: &left, Burning: "5m and 1h",
@@ -34,6 +37,7 @@ func TestStatusInWords(t *testing.T) {
 mesh shop   authority observe   cycle 720 at 2026-01-01T12:00:00Z
   policy planner (active)
   nothing to change
+  shadow candidate would change nothing: all is well
 
   SERVICE   OFFERED  CARRIED  BLOCKED  OBJECTIVE  NOW     BOUND  VIOLATED  BUDGET  LEFT     MARGIN
   checkout  20.0/s   unknown  unknown  latency    60ms    50ms   10.0%     5%      -100.0%  +10%

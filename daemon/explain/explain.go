@@ -23,12 +23,14 @@ type Explanation struct {
 	Seq     uint64           `json:"seq"` // of the intent in the journal
 	Intent  journal.Intent   `json:"intent"`
 	Outcome *journal.Outcome `json:"outcome"` // null: there is none yet
+
+	Shadows []journal.ShadowAnswer `json:"shadows,omitempty"`
 }
 
 // Cycle finds a cycle in the journal. An empty mesh means the only one, or the last
 // that had a cycle; cycle 0 means the last.
 func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
-	var outcomes []journal.Record // newer than the intent
+	var outcomes, shadows []journal.Record // newer than the intent
 	found, err := journal.Last(dir, 1, func(r journal.Record) bool {
 		if mesh != "" && r.Mesh != mesh {
 			return false
@@ -36,6 +38,9 @@ func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
 		switch r.Kind {
 		case journal.KindOutcome:
 			outcomes = append(outcomes, r)
+			return false
+		case journal.KindShadow:
+			shadows = append(shadows, r)
 			return false
 		case journal.KindIntent:
 			var i struct {
@@ -61,6 +66,7 @@ func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
 			out.Outcome = &o
 		}
 	}
+	out.addShadows(shadows)
 	return out, nil
 }
 
@@ -97,6 +103,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	e.done(p)
 	p("\nwhat came of it")
 	e.outcome(p)
+	e.shadows(p)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

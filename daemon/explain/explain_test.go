@@ -73,6 +73,13 @@ func write(t *testing.T) string {
 	drift := intent(4)
 	drift.Edits, drift.Act, drift.Hold, drift.Drift = nil, false, "drift", []policy.Change{{KnobID: block, From: .2, To: 0}}
 	add("drift", journal.KindIntent, drift)
+	add("shadowed", journal.KindIntent, intent(7))
+	add("shadowed", journal.KindShadow, journal.Shadow{Cycle: 7, Answers: []journal.ShadowAnswer{
+		{Policy: "candidate", Reason: "carries 18 of 20", Changes: []policy.Change{{KnobID: block, From: 0, To: .1}}, CutChanges: 1},
+		{Policy: "broken", Error: "plugin broken: is down"},
+		{Policy: "content", Reason: "all is well"},
+		{Policy: "silent", Abstain: true},
+	}})
 	for _, i := range waiting() {
 		add("waiting", journal.KindIntent, i)
 	}
@@ -105,6 +112,8 @@ func TestText(t *testing.T) {
 		"testdata/shed.txt":  {"shed", 3},
 		"testdata/blind.txt": {"other", 9},
 		"testdata/drift.txt": {"drift", 4},
+
+		"testdata/shadowed.txt": {"shadowed", 7},
 
 		"testdata/waits.txt":    {"waiting", 5},
 		"testdata/approved.txt": {"waiting", 6},

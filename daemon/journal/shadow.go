@@ -1,6 +1,10 @@
 package journal
 
-import "github.com/windvane/windvane/plugins/policy"
+import (
+	"fmt"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
 
 // KindShadow is the kind of a record with the body Shadow.
 const KindShadow = "shadow"
@@ -58,4 +62,24 @@ func head(s string, n int) string {
 		n--
 	}
 	return s[:n]
+}
+
+// Line says for a person what the policy would have done.
+func (a ShadowAnswer) Line() string {
+	changes := len(a.Changes) + a.CutChanges
+	does := fmt.Sprintf("would change %d settings", changes)
+	switch {
+	case a.Error != "":
+		return fmt.Sprintf("%s: no answer: %s", a.Policy, a.Error)
+	case a.Abstain:
+		does = "has no opinion"
+	case changes == 0:
+		does = "would change nothing"
+	case changes == 1:
+		does = "would change 1 setting"
+	}
+	if a.Reason != "" {
+		does += ": " + a.Reason
+	}
+	return a.Policy + " " + does
 }
