@@ -143,6 +143,11 @@ func (c *client) reach() (string, *http.Client, error) {
 	return name, out, nil
 }
 
+// unreachableError says that no daemon answers.
+type unreachableError struct{ error }
+
+func (e unreachableError) Unwrap() error { return e.error }
+
 // unreachable says what to do when no daemon answers.
 func (c *client) unreachable(err error) error {
 	if asURL, ok := errors.AsType[*url.Error](err); ok {
@@ -155,7 +160,7 @@ func (c *client) unreachable(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		hint = "its log says what it is busy with"
 	}
-	return fmt.Errorf("no daemon answers at %s: %w; %s", c.name(), err, hint)
+	return unreachableError{fmt.Errorf("no daemon answers at %s: %w; %s", c.name(), err, hint)}
 }
 
 // refused is the error of an answer that is none.

@@ -8,6 +8,12 @@ import (
 	"github.com/windvane/windvane/plugins/policy"
 )
 
+// AuthorityRequest is the body of PUT /api/v1/meshes/{mesh}/authority. POST
+// /api/v1/plans/{id}/approve has none.
+type AuthorityRequest struct {
+	Authority string `json:"authority"` // observe, approve or act
+}
+
 // AuthorityState is what may be done with a mesh, and who says so.
 type AuthorityState struct {
 	Sources    []journal.AuthoritySource `json:"authority_sources"`      // the authority is the least of them
