@@ -131,5 +131,6 @@ func spin(d time.Duration) {
 }
 
 func exponential(mean time.Duration) time.Duration {
+	//nolint:forbidigo // a node of a real mesh is not to be the same twice
 	return min(time.Duration(rand.ExpFloat64()*float64(mean)), 20*mean)
 }

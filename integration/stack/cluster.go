@@ -41,7 +41,10 @@ func (s *Stack) startEtcd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.await(ctx, ready, func(ctx context.Context) error { return get(ctx, http.DefaultClient, client+"/health") })
+	return p.await(ctx, func(ctx context.Context) error {
+		_, err := get(ctx, http.DefaultClient, client+"/health")
+		return err
+	})
 }
 
 // startAPIServer starts a kube-apiserver with the tokens of the users, RBAC and an audit log.
@@ -59,21 +62,36 @@ func (s *Stack) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.await(ctx, ready, func(ctx context.Context) error {
-		client, err := s.client(certs)
-		if err != nil {
-			return err
+	return p.await(ctx, func(ctx context.Context) error {
+		if s.http == nil {
+			if s.http, err = client(certs); err != nil {
+				return err
+			}
 		}
-		defer client.CloseIdleConnections()
-		return get(ctx, client, "https://"+s.apiserver+"/readyz")
+		_, err := s.Do(ctx, http.MethodGet, "/readyz", "")
+		return err
 	})
+}
+
+// Do asks the API server as Admin, with a body of JSON if there is one.
+func (s *Stack) Do(ctx context.Context, method, path, body string) (string, error) {
+	q, err := http.NewRequestWithContext(ctx, method, "https://"+s.apiserver+path, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	q.Header.Set("Authorization", "Bearer token-"+Admin.Name)
+	q.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPatch {
+		q.Header.Set("Content-Type", "application/merge-patch+json")
+	}
+	return answer(s.http, q)
 }
 
 // AuditLog is the file in which the API server says who wrote what.
 func (s *Stack) AuditLog() string { return s.path("audit.log") }
 
 // client trusts the certificate that the API server made for itself.
-func (s *Stack) client(certs string) (*http.Client, error) {
+func client(certs string) (*http.Client, error) {
 	pemBytes, err := os.ReadFile(filepath.Join(certs, "apiserver.crt"))
 	if err != nil {
 		return nil, err
@@ -139,25 +157,24 @@ func (s *Stack) Apply(ctx context.Context, yaml string) error {
 	return err
 }
 
-func get(ctx context.Context, client *http.Client, url string) error {
-	_, err := read(ctx, client, url)
-	return err
-}
-
-// read returns the body of an answer of 200.
-func read(ctx context.Context, client *http.Client, url string) (string, error) {
+func get(ctx context.Context, client *http.Client, url string) (string, error) {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
-	answer, err := client.Do(q)
+	return answer(client, q)
+}
+
+// answer returns the body of an answer that says that it went well.
+func answer(client *http.Client, q *http.Request) (string, error) {
+	a, err := client.Do(q)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was read
-	b, err := io.ReadAll(answer.Body)
-	if answer.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s: %.1000s", url, answer.Status, b)
+	defer func() { _ = a.Body.Close() }() // it was read
+	b, err := io.ReadAll(a.Body)
+	if a.StatusCode >= http.StatusMultipleChoices {
+		return "", fmt.Errorf("%s %s: %s: %.1000s", q.Method, q.URL, a.Status, b)
 	}
 	return string(b), err
 }

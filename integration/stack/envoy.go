@@ -45,7 +45,7 @@ func (s *Stack) StartGateway(ctx context.Context, name string, ports ...string) 
 	}
 	client := &http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
-	return g, g.await(ctx, ready, func(ctx context.Context) error {
+	return g, g.await(ctx, func(ctx context.Context) error {
 		listeners, err := g.ask(ctx, client, "/listeners")
 		if err != nil {
 			return err
@@ -55,7 +55,8 @@ func (s *Stack) StartGateway(ctx context.Context, name string, ports ...string) 
 				return fmt.Errorf("no listener at port %s among %q", p, listeners)
 			}
 		}
-		return get(ctx, client, "http://"+g.Admin+"/ready")
+		_, err = g.ask(ctx, client, "/ready")
+		return err
 	})
 }
 
@@ -67,5 +68,5 @@ func (g *Gateway) Ask(ctx context.Context, path string) (string, error) {
 }
 
 func (g *Gateway) ask(ctx context.Context, client *http.Client, path string) (string, error) {
-	return read(ctx, client, "http://"+g.Admin+path)
+	return get(ctx, client, "http://"+g.Admin+path)
 }

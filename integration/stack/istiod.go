@@ -57,5 +57,8 @@ func (s *Stack) StartIstiod(ctx context.Context) (*Process, error) {
 	}
 	client := &http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
-	return p, p.await(ctx, ready, func(ctx context.Context) error { return get(ctx, client, "http://"+s.istiod.http+"/ready") })
+	return p, p.await(ctx, func(ctx context.Context) error {
+		_, err := get(ctx, client, "http://"+s.istiod.http+"/ready")
+		return err
+	})
 }

@@ -74,23 +74,23 @@ func (p *Process) Continue() error { return syscall.Kill(-p.cmd.Process.Pid, sys
 // PID is the process's.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// await asks until ready has no error, the process has ended, or the time is over. The
+// await asks until isReady has no error, the process has ended, or the time is over. The
 // error has the end of the log.
-func (p *Process) await(ctx context.Context, timeout time.Duration, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (p *Process) await(ctx context.Context, isReady func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, ready)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var last error
 	for {
-		if last = ready(ctx); last == nil {
+		if last = isReady(ctx); last == nil {
 			return nil
 		}
 		select {
 		case <-p.done:
 			return fmt.Errorf("%s has ended: %w\n%s", p.Name, last, p.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready after %v: %w\n%s", p.Name, timeout, last, p.tail())
+			return fmt.Errorf("%s is not ready after %v: %w\n%s", p.Name, ready, last, p.tail())
 		case <-tick.C:
 		}
 	}

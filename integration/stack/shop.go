@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"strings"
 	"text/template"
 )
@@ -17,29 +16,38 @@ var shopTemplate = template.Must(template.New("shop.yaml").Parse(shopText))
 // routes of both in one VirtualService, and a gateway with a port for each service.
 type Shop struct {
 	Gateway *Gateway
+	Kubelet *Kubelet
 	Ports   map[string]string // of the gateway, by service
-
-	s *Stack
 }
 
 // Services are those of the shop.
 var Services = []string{"information", "compute"}
 
-// StartShop creates the objects of the mesh and starts its gateway. There are no nodes yet.
-func (s *Stack) StartShop(ctx context.Context) (*Shop, error) {
-	shop := &Shop{s: s, Ports: map[string]string{}}
+// Versions are those of its node, each a Deployment node-VERSION.
+var Versions = []string{"v1", "v2"}
+
+// StartShop creates the objects of the mesh, runs its nodes by the program (integration/node)
+// and starts its gateway.
+func (s *Stack) StartShop(ctx context.Context, node string) (*Shop, error) {
+	shop := &Shop{Ports: map[string]string{}}
 	ports := []string{}
 	for _, service := range Services {
 		shop.Ports[service] = port(freeAddress())
 		ports = append(ports, shop.Ports[service])
 	}
 	var yaml strings.Builder
-	if err := shopTemplate.Execute(&yaml, shop.Ports); err != nil {
+	if err := shopTemplate.Execute(&yaml, map[string]any{"Ports": shop.Ports, "Versions": Versions}); err != nil {
 		return nil, err
 	}
 	err := s.Apply(ctx, yaml.String())
 	if err != nil {
 		return nil, err
+	}
+	shop.Kubelet = s.StartKubelet(node)
+	for _, v := range Versions {
+		if err := shop.Kubelet.Await(ctx, "node-"+v, 1); err != nil {
+			return shop, err
+		}
 	}
 	shop.Gateway, err = s.StartGateway(ctx, "shop", ports...)
 	return shop, err
@@ -48,16 +56,4 @@ func (s *Stack) StartShop(ctx context.Context) (*Shop, error) {
 // URL is where a service is asked.
 func (m *Shop) URL(service string) string {
 	return "http://127.0.0.1:" + m.Ports[service] + "/" + service
-}
-
-// AddNode registers a node that listens at a port of loopback.
-func (m *Shop) AddNode(ctx context.Context, name, version, port string) error {
-	return m.s.Apply(ctx, fmt.Sprintf(`apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: %s, namespace: default}
-spec:
-  address: 127.0.0.1
-  ports: {http: %s}
-  labels: {app: node, version: %s}
-`, name, port, version))
 }

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,8 +24,10 @@ type Stack struct {
 	users           []User
 	etcd, apiserver string // addresses
 	istiod          istiod
+	http            *http.Client // trusts the API server; nil until that has a certificate
 
 	mu        sync.Mutex
+	kubelet   *Kubelet   // nil: there is none
 	processes []*Process // in the order of their start
 }
 
@@ -60,11 +63,21 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 // Stop ends all processes, the last started first. A second Stop does nothing.
 func (s *Stack) Stop() {
 	s.mu.Lock()
+	kubelet := s.kubelet
+	s.kubelet = nil
+	s.mu.Unlock()
+	if kubelet != nil {
+		kubelet.Stop()
+	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range slices.Backward(s.processes) {
 		p.Stop(2 * time.Second)
 	}
 	s.processes = nil
+	if s.http != nil {
+		s.http.CloseIdleConnections()
+	}
 }
 
 // Process returns the running process of that name, the newest if there were several;

@@ -3,44 +3,204 @@
 package suite
 
 import (
-	"io"
+	"math"
+	"math/rand/v2"
 	"net/http"
-	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/windvane/windvane/daemon/actuate/istio"
+	"github.com/windvane/windvane/integration/loadgen"
 	"github.com/windvane/windvane/integration/stack"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/sim/load"
 )
 
-func TestCommandedIsObserved(t *testing.T) {
-	ctx := t.Context()
-	shop, err := shared.StartShop(ctx)
+// actuator is windvane's, with windvane's rights.
+func actuator(t *testing.T) *istio.Actuator {
+	file, err := shared.Kubeconfig(windvane)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []string{"v1", "v2"} {
-		port := map[string]string{"v1": "19001", "v2": "19002"}[v]
-		if _, err := shared.Run("node-"+v, filepath.Join(nodeDir, "node"), nil, "--listen", "127.0.0.1:"+port, "--version", v,
-			"--service", "information=100us,1ms", "--service", "compute=100us,1ms"); err != nil {
+	c, err := clientcmd.BuildConfigFromFlags("", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	c.QPS = -1
+	client, err := rest.UnversionedRESTClientFor(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := istio.Options{Client: istio.NewClient(client)}
+	for _, s := range stack.Services {
+		o.Routes = append(o.Routes, istio.Route{Service: s, VirtualService: "default/front", HTTP: s, Destinations: stack.Versions})
+		o.Blocking = append(o.Blocking, istio.Blocking{Service: s, Status: http.StatusTooManyRequests})
+	}
+	a, err := istio.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// plan is what a mesh of two services may be told.
+func plan(v1, blocking map[string]float64) policy.Action {
+	var out policy.Action
+	for _, s := range stack.Services {
+		id := policy.KnobID{Kind: policy.Weight, Target: "default/front/" + s}
+		for version, w := range map[string]float64{"v1": v1[s], "v2": 1 - v1[s]} {
+			id.Part = version
+			out = append(out, policy.Setting{KnobID: id, Value: w})
+		}
+		out = append(out, policy.Setting{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Value: blocking[s]})
+	}
+	out.Sort()
+	return out
+}
+
+// binomial99 says whether k of n is what a share of p gives in 99 % of all cases, or, of
+// many, in all of them.
+func binomial99(k, n int, p float64, many int) bool {
+	if p == 0 || p == 1 || n == 0 {
+		return float64(k) == p*float64(n)
+	}
+	tail := .005 / float64(many)
+	return atMost(k, n, p) >= tail && 1-atMost(k-1, n, p) >= tail
+}
+
+// atMost is the chance of k or fewer of n, each with a chance of p.
+func atMost(k, n int, p float64) float64 {
+	lg := func(x int) float64 { v, _ := math.Lgamma(float64(x + 1)); return v }
+	sum := 0.0
+	for i := range k + 1 {
+		sum += math.Exp(lg(n) - lg(i) - lg(n-i) + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
+	}
+	return sum
+}
+
+func TestCommandedIsObserved(t *testing.T) {
+	const plans, settle, look = 24, 500 * time.Millisecond, 2 * time.Second
+	a := actuator(t)
+	random := rand.New(rand.NewPCG(1001, 0))
+	within, checks := 0, 0
+	for i := range plans {
+		v1, blocking := map[string]float64{}, map[string]float64{}
+		for _, s := range stack.Services {
+			v1[s], blocking[s] = float64(random.IntN(11))/10, float64(random.IntN(9))/10*float64(random.IntN(2))
+		}
+		want := plan(v1, blocking)
+		if err := a.Apply(t.Context(), nil, want, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := shop.AddNode(ctx, "node-"+v, v, port); err != nil {
-			t.Fatal(err)
+		time.Sleep(settle)
+		seen := offer(t, 200, look, uint64(i))
+		for _, s := range stack.Services {
+			n := seen[s]
+			checks += 2
+			for what, c := range map[string]struct {
+				k, n int
+				p    float64
+			}{"blocked": {n.shed, n.offered, blocking[s]}, "to v1": {n.v1, n.offered - n.shed, v1[s]}} {
+				if binomial99(c.k, c.n, c.p, 1) {
+					within++
+				}
+				if !binomial99(c.k, c.n, c.p, 4*plans) {
+					t.Errorf("plan %d, %s %s: %d of %d, commanded %v", i, s, what, c.k, c.n, c.p)
+				}
+			}
+			if n.failed > 0 {
+				t.Errorf("plan %d, %s: %d of %d got neither an answer nor the commanded 429", i, s, n.failed, n.offered)
+			}
 		}
 	}
-	time.Sleep(2 * time.Second)
-	count := map[string]int{}
-	for range 400 {
-		a, err := http.Get(shop.URL("information"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, a.Body)
-		a.Body.Close()
-		count[a.Status+" "+a.Header.Get("X-Version")]++
+	t.Logf("%d of %d shares of %d random plans within the 99 %% binomial interval", within, checks, plans)
+}
+
+// seen is what clients saw of a service.
+type seen struct{ offered, shed, v1, failed int }
+
+// offer asks both services for a while.
+func offer(t *testing.T, rate float64, during time.Duration, seed uint64) map[string]seen {
+	out := map[string]seen{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for k, s := range stack.Services {
+		all.Go(func() {
+			answers := loadgen.Run(t.Context(), loadgen.Options{URL: shop.URL(s), Load: load.Constant(rate), For: during, Seed: seed + 1000*uint64(k), Timeout: 10 * time.Second})
+			var n seen
+			for _, a := range answers {
+				n.offered++
+				switch {
+				case a.Status == http.StatusTooManyRequests:
+					n.shed++
+				case a.Status != http.StatusOK:
+					n.failed++
+				case a.Version == "v1":
+					n.v1++
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out[s] = n
+		})
 	}
-	t.Log(count)
-	text, err := shop.Gateway.Ask(ctx, "/stats/prometheus")
-	t.Log(text, err)
-	_ = stack.Admin
+	all.Wait()
+	return out
+}
+
+// From the patch to the last answer under the old rule, where all requests change sides.
+func TestPatchIsSoonInForce(t *testing.T) {
+	const times = 25
+	a := actuator(t)
+	var patch, last []float64 // seconds
+	side := func(v1 float64) policy.Action {
+		return plan(map[string]float64{"information": v1, "compute": v1}, nil)
+	}
+	if err := a.Apply(t.Context(), nil, side(0), nil); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	for i := range times {
+		to := float64((i + 1) % 2)
+		old := stack.Versions[(i+1)%2]
+		var begin, end time.Time
+		var all sync.WaitGroup
+		all.Go(func() {
+			time.Sleep(200 * time.Millisecond)
+			begin = time.Now()
+			if err := a.Apply(t.Context(), nil, side(to), nil); err != nil {
+				t.Error(err)
+			}
+			end = time.Now()
+		})
+		start := time.Now()
+		answers := loadgen.Run(t.Context(), loadgen.Options{URL: shop.URL("information"), Load: load.Constant(500), For: 800 * time.Millisecond, Seed: uint64(i), Timeout: 10 * time.Second})
+		all.Wait()
+		latest := 0.0
+		for _, x := range answers {
+			if x.Version == old {
+				latest = max(latest, start.Add(x.Due+x.Latency).Sub(begin).Seconds())
+			}
+			if x.Status != http.StatusOK {
+				t.Errorf("an answer of %d: %v", x.Status, x.Err)
+			}
+		}
+		patch, last = append(patch, end.Sub(begin).Seconds()), append(last, latest)
+	}
+	for _, x := range []struct {
+		what string
+		v    []float64
+	}{{"patch", patch}, {"patch to the last answer under the old rule", last}} {
+		t.Logf("%s: p50 %.0f ms, p99 %.0f ms, of %d", x.what, 1000*loadgen.Quantile(slices.Clone(x.v), .5), 1000*loadgen.Quantile(slices.Clone(x.v), .99), times)
+		if m := slices.Max(x.v); m > .6 || math.IsNaN(m) {
+			t.Errorf("%s: %v s at most", x.what, m)
+		}
+	}
 }

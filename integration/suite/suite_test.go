@@ -4,6 +4,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,50 +15,61 @@ import (
 	"github.com/windvane/windvane/integration/stack"
 )
 
-// shared is the stack that the tests of this package share.
+// What the tests of this package share.
 var (
-	shared  *stack.Stack
-	nodeDir string
+	shared *stack.Stack
+	shop   *stack.Shop
+
+	// windvane has the role that deploy/kubernetes/rbac.yaml documents, and no other.
+	windvane = stack.User{Name: "windvane"}
 )
 
 func TestMain(m *testing.M) { os.Exit(withStack(m)) }
 
-func withStack(m *testing.M) int {
-	fail := func(err error) int {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+func withStack(m *testing.M) (code int) {
 	dir, err := os.MkdirTemp("", "windvane-suite")
 	if err != nil {
-		return fail(err)
-	}
-	nodeDir = dir
-	node := filepath.Join(dir, "node")
-	build := exec.Command("go", "build", "-o", node, "../node")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fail(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	start := time.Now()
-	shared, err = stack.Start(ctx, stack.Options{Programs: os.Getenv("WINDVANE_PROGRAMS"), Dir: dir})
-	if err != nil {
-		return fail(err)
+	shared, shop, err = startShop(ctx, dir)
+	if shared != nil {
+		defer shared.Stop()
 	}
-	defer shared.Stop()
-	fmt.Printf("the stack is ready after %v; its logs are in %s\n", time.Since(start).Round(100*time.Millisecond), dir)
-	code := m.Run()
-	if code == 0 {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Printf("the mesh is ready after %v; its logs are in %s\n", time.Since(start).Round(100*time.Millisecond), dir)
+	if code = m.Run(); code == 0 {
 		_ = os.RemoveAll(dir) // the logs of a failure are kept
 	}
 	return code
 }
 
-func TestItRuns(t *testing.T) {
-	out, err := shared.Kubectl(t.Context(), stack.Admin, "", "get", "crd", "-o", "name")
-	if err != nil {
-		t.Fatal(err)
+// startShop starts the stack with the mesh of the paper, and gives windvane its role.
+func startShop(ctx context.Context, dir string) (*stack.Stack, *stack.Shop, error) {
+	node := filepath.Join(dir, "node")
+	build := exec.CommandContext(ctx, "go", "build", "-o", node, "../node")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, nil, err
 	}
-	t.Log(out)
+	s, err := stack.Start(ctx, stack.Options{Programs: os.Getenv("WINDVANE_PROGRAMS"), Dir: dir, Users: []stack.User{windvane}})
+	if err != nil {
+		return s, nil, err
+	}
+	role, err := os.ReadFile("../../deploy/kubernetes/rbac.yaml")
+	if err == nil {
+		err = s.Apply(ctx, string(role))
+	}
+	_, err2 := s.Kubectl(ctx, stack.Admin, "", "create", "rolebinding", "windvane", "--namespace=default", "--clusterrole=windvane-act", "--user=windvane")
+	if err := errors.Join(err, err2); err != nil {
+		return s, nil, err
+	}
+	m, err := s.StartShop(ctx, node)
+	return s, m, err
 }
