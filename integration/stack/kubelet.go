@@ -197,7 +197,7 @@ func (k *Kubelet) run(ctx context.Context, name string, d *deployment) (*Node, e
 	k.count++
 	n := &Node{Address: freeAddress(), Version: d.env("VERSION")}
 	args := []string{"--listen", n.Address, "--version", n.Version, "--workers", d.env("WORKERS")}
-	for _, s := range strings.SplitSeq(d.env("SERVICES"), ";") {
+	for s := range strings.SplitSeq(d.env("SERVICES"), ";") {
 		args = append(args, "--service", s)
 	}
 	var err error
