@@ -19,7 +19,6 @@ type metrics struct {
 	seconds    *prometheus.HistogramVec // mesh
 	last       *prometheus.GaugeVec     // mesh
 	interval   *prometheus.GaugeVec     // mesh
-	authority  *prometheus.GaugeVec     // mesh, authority
 	decisions  *prometheus.CounterVec   // mesh, policy, outcome
 	fallbacks  *prometheus.CounterVec   // mesh
 	edits      *prometheus.CounterVec   // mesh, reason
@@ -33,6 +32,7 @@ type metrics struct {
 	margin     *prometheus.GaugeVec     // mesh, service, signal
 	debt       *prometheus.GaugeVec     // mesh, service, signal
 	budgets    budgetMetrics
+	authority  authorityMetrics
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -52,7 +52,6 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		cycles:     counter("windvane_loop_iterations_total", "Cycles by what came of them: a hold, a plan applied, a plan not applied, nothing to change.", "mesh", "outcome"),
 		last:       gauge("windvane_loop_last_timestamp_seconds", "Time of the last cycle.", "mesh"),
 		interval:   gauge("windvane_loop_interval_seconds", "Configured interval between cycles.", "mesh"),
-		authority:  gauge("windvane_authority", "1 for the authority in force.", "mesh", "authority"),
 		decisions:  counter("windvane_decisions_total", "Decisions by the role of the policy that made them.", "mesh", "policy", "role"),
 		fallbacks:  counter("windvane_policy_fallbacks_total", "Cycles that the fallback policy decided.", "mesh"),
 		edits:      counter("windvane_guard_edits_total", "Changes that the guard made to decisions.", "mesh", "reason"),
@@ -66,6 +65,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		margin:     gauge("windvane_slo_margin_ratio", "Margin on the prediction of an objective's signal.", "mesh", "service", "signal"),
 		debt:       gauge("windvane_slo_debt_intervals", "Debt against the error budget, in bad intervals.", "mesh", "service", "signal"),
 		budgets:    newBudgetMetrics(gauge),
+		authority:  newAuthorityMetrics(gauge),
 	}
 	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "windvane_loop_duration_seconds", Help: "How long a cycle took.",
@@ -89,10 +89,11 @@ func (m *metrics) reloaded(err error, at time.Time) {
 
 // forget drops the gauges of meshes and services that a reload may have removed.
 func (m *metrics) forget() {
-	for _, g := range []*prometheus.GaugeVec{m.last, m.interval, m.authority, m.budget, m.margin, m.debt} {
+	for _, g := range []*prometheus.GaugeVec{m.last, m.interval, m.budget, m.margin, m.debt} {
 		g.Reset()
 	}
 	m.budgets.forget()
+	m.authority.forget()
 }
 
 func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
@@ -101,13 +102,7 @@ func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
 	m.seconds.WithLabelValues(r.Mesh).Observe(took.Seconds())
 	m.last.WithLabelValues(r.Mesh).Set(float64(r.At.UnixMilli()) / 1000)
 	m.interval.WithLabelValues(r.Mesh).Set(interval.Seconds())
-	for _, a := range []string{"observe", "approve", "act"} {
-		v := 0.0
-		if a == i.Authority {
-			v = 1
-		}
-		m.authority.WithLabelValues(r.Mesh, a).Set(v)
-	}
+	m.authority.set(r.Mesh, i)
 	if i.Policy != "" {
 		m.decisions.WithLabelValues(r.Mesh, i.Policy, i.PolicyRole).Inc()
 	}

@@ -23,6 +23,14 @@ const (
 // levels are the authorities, least first.
 var levels = []rules.Authority{rules.AuthorityObserve, rules.AuthorityApprove, rules.AuthorityAct}
 
+// Levels returns all authorities, least first.
+func Levels() []rules.Authority { return slices.Clone(levels) }
+
+// Lowering returns the sources that lower the authority below the ceiling.
+func Lowering() []string {
+	return []string{SourceCommand, SourceAnnotation, SourceStopFile, SourceDemotion}
+}
+
 // Parse reads an authority as a person writes it.
 func Parse(s string) (rules.Authority, error) {
 	if a := rules.Authority(s); slices.Contains(levels, a) {
