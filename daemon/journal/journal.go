@@ -38,6 +38,7 @@ type Journal struct {
 	bases   map[string]*base // by mesh: its last intent
 	broken  error            // why the segment's tail is not known to be clean; nil: it is
 	closed  bool
+	stats   Stats // without what is on disk
 }
 
 // Open opens the journal in dir for writing, and makes the directory if there is
@@ -93,7 +94,9 @@ func (j *Journal) Append(at time.Time, mesh, kind string, body any, durable bool
 	if j.closed {
 		return 0, fmt.Errorf("append to journal: %w", ErrClosed)
 	}
-	if err := j.append(at, mesh, kind, body, durable); err != nil {
+	err := j.append(at, mesh, kind, body, durable)
+	j.count(kind, err)
+	if err != nil {
 		return 0, fmt.Errorf("append %s record to journal %s: %w", kind, j.dir, err)
 	}
 	return j.seq, nil
