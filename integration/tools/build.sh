@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Prints the directory of the programs that a real mesh is made of: etcd, kube-apiserver,
-# kubectl, pilot-discovery (istiod), envoy, and Istio's types (crds.yaml). They are built or fetched the first time,
-# which takes about 20 minutes on two cores, into a cache outside of the checkout: one
-# for what this directory pins, and for each version of Go.
+# kubectl, pilot-discovery (istiod), envoy, prometheus, alertmanager with their promtool and
+# amtool, and Istio's types (crds.yaml). They are built or fetched the first time, which
+# takes about 10 minutes on two cores, into a cache outside of the checkout: one for what
+# this directory pins, and for each version of Go. It needs Go, python3 with pip, and
+# Debian's apt-get and dpkg-deb, but no root.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -36,7 +38,27 @@ fetch_envoy() {
 	rm -r "$dir"
 }
 
+# fetch_debian PACKAGE PROGRAM=NAME…
+fetch_debian() {
+	local package=$1 pair missing=
+	shift
+	for pair; do [[ -x $bin/${pair#*=} ]] || missing=1; done
+	[[ $missing ]] || return 0
+	echo "fetching Debian's $package" >&2
+	local dir
+	dir=$(mktemp -d)
+	if ! (cd "$dir" && apt-get --quiet=2 download "$package" 2>&1 | { grep -v unsandboxed || true; } >&2 && dpkg-deb -x "$package"_*.deb .); then
+		echo "Debian's $package cannot be fetched; \`apt-get update\` may help" >&2
+		rm -r "$dir"
+		return 1
+	fi
+	for pair; do mv "$dir/usr/bin/${pair%=*}" "$bin/${pair#*=}"; done
+	rm -r "$dir"
+}
+
 fetch_envoy
+fetch_debian prometheus prometheus=prometheus promtool=promtool
+fetch_debian prometheus-alertmanager prometheus-alertmanager=alertmanager amtool=amtool
 build kube go.etcd.io/etcd/server/v3 etcd
 build kube k8s.io/kubernetes/cmd/kube-apiserver kube-apiserver
 build kube k8s.io/kubernetes/cmd/kubectl kubectl
