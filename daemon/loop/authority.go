@@ -30,8 +30,25 @@ func (l *Loop) allowed(at time.Time) []journal.AuthoritySource {
 	}
 	now = append(now, authority.Annotated(l.said)...)
 	authority.Since(now, l.sources, at)
+	l.tell(now)
 	l.sources = now
 	return now
+}
+
+// tell logs what the authority became, and who says so.
+func (l *Loop) tell(now []journal.AuthoritySource) {
+	was, is := l.o.Mesh.Guard.Authority, authority.Effective(now)
+	if l.sources != nil {
+		was = authority.Effective(l.sources)
+	}
+	if was == is {
+		return
+	}
+	attrs := []any{"was", was, "is", is}
+	for _, s := range now {
+		attrs = append(attrs, s.Source, s.String())
+	}
+	l.o.Logger.Warn("the authority is another one", attrs...)
 }
 
 // authorise says in the intent what may be done.

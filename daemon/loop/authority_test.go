@@ -1,7 +1,9 @@
 package loop
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,22 @@ import (
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 )
+
+// What a person has to know is in the log, once.
+func TestAChangedAuthorityIsLogged(t *testing.T) {
+	f := newFake()
+	var log bytes.Buffer
+	l := newLoop(t, f, "act", func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	cycles(l, 1, 2)
+	f.said = map[string]string{"VirtualService ns/vs": "stop"}
+	cycles(l, 3, 3)
+	f.said = nil
+	cycles(l, 6, 2)
+	if got := log.String(); strings.Count(got, "level=WARN") != 2 || !strings.Contains(got, "was=act is=observe") ||
+		!strings.Contains(got, `VirtualService ns/vs`) || !strings.Contains(got, "was=observe is=act") {
+		t.Errorf("log:\n%s", got)
+	}
+}
 
 // levels answers each look at the sources with the next level; the last one stays.
 type levels []string

@@ -9,8 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/windvane/windvane/daemon/approve"
+	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
 )
 
@@ -135,6 +137,11 @@ func TestNoWindup(t *testing.T) {
 			}
 			if x.f.applies() > writes && (!r.Intent.Act || r.Intent.Authority == "observe" || r.Intent.Authority == "approve" && r.Intent.Approval == nil) {
 				t.Fatalf("seed %d, cycle %d: a write under %s", seed, x.cycle, r.Intent.Authority)
+			}
+			for _, s := range r.Intent.Sources {
+				if authority.Above(rules.Authority(r.Intent.Authority), rules.Authority(s.Level)) {
+					t.Fatalf("seed %d, cycle %d: %s in spite of %s", seed, x.cycle, r.Intent.Authority, s)
+				}
 			}
 			before = r
 		}
