@@ -13,11 +13,12 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/windvane/windvane/daemon/config"
+	"github.com/windvane/windvane/daemon/observe"
 )
 
 // prometheusClient is a source of signals, and the connections to be closed with it.
 type prometheusClient struct {
-	api  v1.API
+	api  observe.API
 	http *http.Client
 }
 

@@ -69,6 +69,7 @@ type Daemon struct {
 // generation is one configuration in force.
 type generation struct {
 	config  *config.Config
+	digest  string // of its files
 	meshes  []*mesh
 	close   []func() // idle connections
 	cancel  context.CancelFunc
@@ -128,6 +129,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		return nil, errors.Join(err, d.journal.Close())
 	}
 	d.current.Store(g)
+	d.registry.MustRegister(parts{d})
 	if o.Listener != nil {
 		d.server = api.NewServer(api.Options{
 			Listener: o.Listener, Registry: d.registry, Status: d.Status, Logger: o.Logger,
@@ -145,13 +147,14 @@ func (d *Daemon) build(ctx context.Context, c *config.Config) (*generation, erro
 	for _, w := range c.Warnings() {
 		d.o.Logger.Warn("configuration", "warning", w.String())
 	}
-	g := &generation{config: c}
+	g := &generation{config: c, digest: digestOf(c)}
 	sources := map[string]prometheusClient{}
 	var errs []error
 	for _, p := range c.Prometheus {
 		client, err := newPrometheusClient(p)
 		errs = append(errs, err)
 		if err == nil {
+			client.api = measured{client.api, p.Name, d.metrics.sources, d.o.Since}
 			sources[p.Name] = client
 			g.close = append(g.close, client.http.CloseIdleConnections)
 		}
@@ -182,7 +185,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	}
 	now := time.Now()
 	d.started.Store(&now)
-	digest, names := digestOf(g.config), []string{}
+	names := []string{}
 	resumes := map[string]loop.Resume{}
 	for _, m := range g.meshes {
 		names = append(names, m.rules.Name)
@@ -192,7 +195,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 		}
 		resumes[m.rules.Name] = r
 	}
-	start := journal.Start{Version: version.Version, ConfigSHA256: digest, Meshes: names}
+	start := journal.Start{Version: version.Version, ConfigSHA256: g.digest, Meshes: names}
 	if _, err := d.journal.Append(now, "", journal.KindStart, start, true); err != nil {
 		return errors.Join(err, d.abort())
 	}

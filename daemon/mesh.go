@@ -27,6 +27,7 @@ type mesh struct {
 	loop     *loop.Loop // nil until start; used by one goroutine at a time
 	accounts *accounts  // likewise
 	desk     *approve.Desk
+	settling settling // of the goroutine that runs the cycles
 	last     atomic.Pointer[loop.Report]
 }
 
@@ -197,6 +198,8 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 		begun := d.o.Since()
 		report := m.loop.Cycle(hard, at)
 		d.metrics.cycle(report, m.rules.Interval, d.o.Since()-begun)
+		d.metrics.observeStages(report, &m.settling)
+		d.metrics.countMissed(m.last.Load(), report, m.rules.Interval)
 		if err := m.accounts.count(&report); err != nil {
 			logger.Warn("the account of error budgets is not kept", "err", err)
 		}

@@ -8,6 +8,7 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
 )
 
@@ -23,6 +24,11 @@ type metrics struct {
 	fallbacks  *prometheus.CounterVec   // mesh
 	edits      *prometheus.CounterVec   // mesh, reason
 	problems   *prometheus.CounterVec   // mesh, kind
+	stages     *prometheus.HistogramVec // mesh, stage
+	missed     *prometheus.CounterVec   // mesh
+	holds      *prometheus.CounterVec   // mesh, reason
+	drift      *prometheus.CounterVec   // mesh
+	dropped    *prometheus.CounterVec   // mesh, policy
 	results    *prometheus.CounterVec   // mesh, outcome
 	intervals  *prometheus.CounterVec   // mesh, service, signal
 	violations *prometheus.CounterVec   // mesh, service, signal
@@ -33,6 +39,8 @@ type metrics struct {
 	debt       *prometheus.GaugeVec     // mesh, service, signal
 	budgets    budgetMetrics
 	authority  authorityMetrics
+	settings   settingMetrics
+	sources    queryMetrics
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -56,6 +64,10 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		fallbacks:  counter("windvane_policy_fallbacks_total", "Cycles that the fallback policy decided.", "mesh"),
 		edits:      counter("windvane_guard_edits_total", "Changes that the guard made to decisions.", "mesh", "reason"),
 		problems:   counter("windvane_signal_problems_total", "Signals that could not be used.", "mesh", "kind"),
+		missed:     counter("windvane_loop_missed_total", "Cycles that were due and did not take place, because the one before took too long.", "mesh"),
+		holds:      counter("windvane_holds_total", "Cycles in which nothing was to be changed, by the reason.", "mesh", "reason"),
+		drift:      counter("windvane_actuation_drift_total", "Cycles in which settings were found that somebody else has changed.", "mesh"),
+		dropped:    counter("windvane_shadow_answers_dropped_total", "Cycles in which a shadow policy had no usable answer in time.", "mesh", "policy"),
 		results:    counter("windvane_actuations_total", "Plans by what became of them.", "mesh", "outcome"),
 		intervals:  counter("windvane_slo_intervals_total", "Intervals in which an objective was measured.", "mesh", "service", "signal"),
 		violations: counter("windvane_slo_violations_total", "Sum of the errors of an objective over those intervals.", "mesh", "service", "signal"),
@@ -66,14 +78,13 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		debt:       gauge("windvane_slo_debt_intervals", "Debt against the error budget, in bad intervals.", "mesh", "service", "signal"),
 		budgets:    newBudgetMetrics(gauge),
 		authority:  newAuthorityMetrics(gauge),
+		settings:   newSettingMetrics(gauge),
+		sources:    newQueryMetrics(r, counter, gauge),
 	}
-	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "windvane_loop_duration_seconds", Help: "How long a cycle took.",
-		Buckets:                        []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-		NativeHistogramBucketFactor:    1.1,
-		NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
-	}, []string{"mesh"})
-	r.MustRegister(m.reloadOK, m.reloadAt, m.seconds, collectors.NewGoCollector(),
+	m.seconds = newHistogram(r, "windvane_loop_duration_seconds", "How long a cycle took.", "mesh")
+	m.stages = newHistogram(r, "windvane_loop_stage_duration_seconds",
+		"The latency budget by stage of a cycle; settle: from an action to its first measurement; sample_age: of the newest sample.", "mesh", "stage")
+	r.MustRegister(m.reloadOK, m.reloadAt, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), versioncollector.NewCollector("windvane"))
 	return m
 }
@@ -94,6 +105,8 @@ func (m *metrics) forget() {
 	}
 	m.budgets.forget()
 	m.authority.forget()
+	m.settings.forget()
+	m.sources.last.Reset()
 }
 
 func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
@@ -115,6 +128,20 @@ func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
 	for _, p := range r.Problems {
 		m.problems.WithLabelValues(r.Mesh, string(p.Kind)).Inc()
 	}
+	for _, a := range r.Shadows {
+		if a.Error != "" {
+			m.dropped.WithLabelValues(r.Mesh, a.Policy).Inc()
+			continue
+		}
+		m.decisions.WithLabelValues(r.Mesh, a.Policy, string(rules.RoleShadow)).Inc()
+	}
+	if i.Hold != "" {
+		m.holds.WithLabelValues(r.Mesh, i.Hold).Inc()
+	}
+	if len(i.Drift) > 0 {
+		m.drift.WithLabelValues(r.Mesh).Inc()
+	}
+	m.settings.set(r.Mesh, i.Live)
 	m.objectives(r)
 }
 
