@@ -53,7 +53,7 @@ func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 	if !o.Running && !o.DryRun {
 		j, _, err = journal.Open(JournalDirectory(c.StateDirectory))
 		if _, damaged := errors.AsType[*journal.DamageError](err); err != nil && !damaged {
-			return nil, fmt.Errorf("release: %w; beside a running daemon, lower its authority first, and then say --running", err)
+			return nil, fmt.Errorf("release: %w; beside a running daemon, `windvane mode MESH observe` first, and then say --running", err)
 		}
 		if j != nil {
 			defer func() { _ = j.Close() }() // each record is durable

@@ -27,7 +27,7 @@ func addRelease(app *kingpin.Application, commands map[string]func() error, stdo
 	c.Flag("config.file", "windvane.toml.").Default("windvane.toml").StringVar(&o.ConfigFile)
 	c.Flag("force", "Also where others have changed what windvane had set.").BoolVar(&o.Force)
 	c.Flag("dry-run", "Change nothing; print the kubectl commands that do the same.").BoolVar(&o.DryRun)
-	c.Flag("running", "A daemon runs, and its authority has been lowered, so that it does not set them again.").BoolVar(&o.Running)
+	c.Flag("running", "A daemon runs, and `windvane mode MESH observe` keeps it from setting them again.").BoolVar(&o.Running)
 	timeout := c.Flag("timeout", "For all of it.").Default("30s").Duration()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	commands["release"] = func() error {

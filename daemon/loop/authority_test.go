@@ -228,6 +228,41 @@ func TestAnApprovedPlanOutlastsARefusal(t *testing.T) {
 	}
 }
 
+// At observe what is in force is the others' to set; windvane goes on from there, over a
+// restart too, and until then a release tells what it had set itself.
+func TestWhatIsHandedOver(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		f := newFake()
+		f.want = action(.3, .6)
+		command := &levels{"act"}
+		l := newLoop(t, f, "act", under(command))
+		cycles(l, 1, 1)
+		*command = levels{"observe"}
+		cycles(l, 2, 1)
+		f.live = action(0, .5) // by hand
+		r := cycles(l, 3, 2)
+		if left := l.Resume().Left(); len(r.Intent.Drift) > 0 || len(left) != 1 || !left[0].Equal(action(.3, .6), 1e-9) {
+			t.Errorf("drift %v, left %v; want none, and what windvane had set", r.Intent.Drift, left)
+		}
+		if restart {
+			resume, err := ResumeFrom(r.Intent, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l = newLoop(t, f, "act", func(o *Options) { o.Authority, o.Resume = command, resume })
+		}
+		*command = levels{"act"}
+		f.want = f.live.Clone()
+		if r = cycles(l, 5, 2); len(r.Intent.Drift) > 0 || r.Intent.Hold != "" || !r.Intent.Commanded.Equal(f.live, 1e-9) {
+			t.Errorf("restart %v: drift %v, hold %q, commanded %v", restart, r.Intent.Drift, r.Intent.Hold, r.Intent.Commanded)
+		}
+		f.live = action(.1, .5)
+		if r = cycles(l, 7, 1); r.Intent.Hold != HoldDrift {
+			t.Errorf("restart %v: hold %q after another's change at act", restart, r.Intent.Hold)
+		}
+	}
+}
+
 // At approve, drift is what others change after windvane wrote; before, all is theirs.
 func TestDriftAtApprove(t *testing.T) {
 	f := newFake()

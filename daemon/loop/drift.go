@@ -26,8 +26,16 @@ func (l *Loop) drift(live policy.Action, level rules.Authority) []policy.Change 
 	}
 	pending := l.pending
 	l.pending = nil
-	if !l.ownsWhatIsInForce(level) || !sameKnobs(l.commanded, live) || pending != nil && !sameKnobs(pending.want, live) {
+	if !sameKnobs(l.commanded, live) || pending != nil && !sameKnobs(pending.want, live) {
 		l.commanded = live
+		return nil
+	}
+	if !l.ownsWhatIsInForce(level) {
+		l.handOver(live, pending)
+		return nil
+	}
+	if l.handedOver {
+		l.commanded, l.handedOver = live, false
 		return nil
 	}
 	expected := l.commanded
@@ -49,6 +57,19 @@ func (l *Loop) drift(live policy.Action, level rules.Authority) []policy.Change 
 		l.commanded = expected
 	}
 	return out
+}
+
+// handOver leaves what is in force to the others. When windvane may act again it goes on from
+// there; what it had set itself is known until then, so that a release tells it from theirs.
+func (l *Loop) handOver(live policy.Action, pending *written) {
+	if len(l.baseline) == 0 { // it has set nothing
+		l.commanded = live
+		return
+	}
+	if pending != nil && (pending.certain || live.Equal(pending.want, policy.Rounding)) {
+		l.commanded = pending.want
+	}
+	l.handedOver = true
 }
 
 func near(a, b float64) bool { return math.Abs(a-b) < policy.Rounding }

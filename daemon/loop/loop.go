@@ -83,8 +83,9 @@ type Resume struct {
 	unresolved *journal.Intent
 	late       []*journal.Outcome
 
-	said    map[string]string
-	sources []journal.AuthoritySource
+	said       map[string]string
+	sources    []journal.AuthoritySource
+	handedOver bool
 }
 
 // Loop runs the cycles of one mesh, one at a time. It is not safe for concurrent use.
@@ -111,6 +112,8 @@ type Loop struct {
 	said    map[string]string         // of the authority, by object, when it was read last
 	sources []journal.AuthoritySource // of the last look
 
+	handedOver bool // what is in force is the others' to set
+
 	watch stopwatch
 }
 
@@ -129,7 +132,7 @@ func New(o Options) (*Loop, error) {
 		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
 		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
-		said: o.Resume.said, sources: o.Resume.sources, watch: stopwatch{clock: o.Clock},
+		said: o.Resume.said, sources: o.Resume.sources, handedOver: o.Resume.handedOver, watch: stopwatch{clock: o.Clock},
 	}
 	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
 	return l, nil
@@ -140,14 +143,17 @@ func (l *Loop) Resume() Resume {
 	return Resume{
 		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
 		Commanded: l.commanded, Baseline: l.baseline, pending: l.pending, unresolved: l.unresolved, late: l.late,
-		said: l.said, sources: l.sources,
+		said: l.said, sources: l.sources, handedOver: l.handedOver,
 	}
 }
 
 // ResumeFrom returns what an earlier process left: the newest intent of a mesh in the
 // journal, and the one that has no outcome yet, which may be an older one; nil: none.
 func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
-	r := Resume{Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline}
+	r := Resume{
+		Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline,
+		handedOver: newest.Authority == string(rules.AuthorityObserve) && len(newest.Baseline) > 0,
+	}
 	switch {
 	case open != nil && open.Act:
 		r.pending = &written{want: open.Guarded}
