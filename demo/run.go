@@ -16,7 +16,9 @@ import (
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/lifecycle"
 	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/eval"
 	"github.com/windvane/windvane/sim/train"
+	"github.com/windvane/windvane/station"
 )
 
 // Options are what the demo is run with.
@@ -102,8 +104,8 @@ func (s *show) play(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, pilot.close(context.WithoutCancel(ctx))) }()
-	s.Screen.Address(pilot.url)
+	defer func() { err = errors.Join(err, pilot.Close(context.WithoutCancel(ctx))) }()
+	s.Screen.Address(pilot.URL())
 
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { // needs no station: it is ready when part 3 begins
@@ -130,27 +132,56 @@ func (s *show) observing() RulesOptions {
 }
 
 // open opens a controller's station at a time of the scenario.
-func (s *show) open(ctx context.Context, controller string, from time.Duration, o RulesOptions, static *Static, address string) (*station, error) {
-	dir := filepath.Join(s.Dir, controller)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
+func (s *show) open(ctx context.Context, controller string, from time.Duration, o RulesOptions, static *Static, address string) (*station.Station, error) {
+	options := station.Options{
+		Dir: s.dirOf(controller), Emulator: s.scenario.Emulator(), Object: MeshName, Interval: Interval, Scrape: Scrape,
+		From: from, Rules: Rules(o), Plugins: pluginsText, Watch: s.tallies[controller].add,
+		Address: address, Executable: s.Executable,
 	}
-	options := stationOptions{
-		scenario: s.scenario, dir: dir, from: from, rules: o, address: address, executable: s.Executable, speed: s.Speed,
-		watch: s.tallies[controller].add,
+	if s.Speed > 0 {
+		options.Pace = time.Duration(Interval.Seconds() / s.Speed * float64(time.Second))
 	}
 	if static != nil {
-		options.initial = static.Action
+		var err error
+		if options.Emulator.Initial, err = eval.Settings(options.Emulator.Graph, s.mesh, static.Action); err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
 	}
-	return openStation(ctx, options)
+	if err := os.MkdirAll(options.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	opened, err := station.Open(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	return opened, nil
+}
+
+// dirOf is where a controller's station has its files.
+func (s *show) dirOf(controller string) string { return filepath.Join(s.Dir, controller) }
+
+// advance lets n cycles of a station happen.
+func advance(ctx context.Context, st *station.Station, n int) error {
+	if err := st.Run(ctx, n); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return nil
+}
+
+// reload has a station's daemon read other rules.
+func reload(ctx context.Context, st *station.Station, o RulesOptions) error {
+	if err := st.Reload(ctx, Rules(o)); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return nil
 }
 
 // observe is part 1.
-func (s *show) observe(ctx context.Context, pilot *station) error {
+func (s *show) observe(ctx context.Context, pilot *station.Station) error {
 	s.Screen.Part(1, "authority observe: windvane watches, and writes nothing")
 	t := s.tallies[ControllerTabular]
 	if err := s.Screen.Follow(t, s.scenario.Lengths.Observe, "observe", func() error {
-		return pilot.run(ctx, s.scenario.Lengths.Observe)
+		return advance(ctx, pilot, s.scenario.Lengths.Observe)
 	}); err != nil {
 		return err
 	}
@@ -162,16 +193,16 @@ func (s *show) observe(ctx context.Context, pilot *station) error {
 
 // learn is part 2. It ends one interval before part 3, whose first interval begins
 // with the trained policy's first decision.
-func (s *show) learn(ctx context.Context, pilot *station) (string, error) {
+func (s *show) learn(ctx context.Context, pilot *station.Station) (string, error) {
 	s.Screen.Part(2, "a bounded exploration under the guard, then training")
-	err := pilot.rules(ctx, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
+	err := reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
 		{Name: "explorer", Plugin: "explorer", Role: rules.RoleActive, Settings: map[string]any{"seed": int64(s.Seed)}},
 	}})
 	if err != nil {
 		return "", err
 	}
 	n := s.scenario.Lengths.Explore - 1
-	if err := s.Screen.Follow(s.tallies[ControllerTabular], n, "explore", func() error { return pilot.run(ctx, n) }); err != nil {
+	if err := s.Screen.Follow(s.tallies[ControllerTabular], n, "explore", func() error { return advance(ctx, pilot, n) }); err != nil {
 		return "", err
 	}
 	var trained *train.Tabular
@@ -189,8 +220,8 @@ func (s *show) learn(ctx context.Context, pilot *station) (string, error) {
 }
 
 // train fits the model and the policy on what the daemon has recorded.
-func (s *show) train(pilot *station) (*train.Tabular, string, error) {
-	journal := daemon.JournalDirectory(filepath.Join(pilot.dir, "state"))
+func (s *show) train(pilot *station.Station) (*train.Tabular, string, error) {
+	journal := daemon.JournalDirectory(pilot.State())
 	d, err := lifecycle.Collect(journal, s.mesh)
 	if err != nil {
 		return nil, "", err
@@ -200,7 +231,7 @@ func (s *show) train(pilot *station) (*train.Tabular, string, error) {
 		return nil, "", err
 	}
 	// Kept beside the daemon's files: `windvane train` and `windvane evaluate` read it.
-	if err := os.WriteFile(filepath.Join(pilot.dir, "explored.dataset"), b.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dirOf(ControllerTabular), "explored.dataset"), b.Bytes(), 0o600); err != nil {
 		return nil, "", fmt.Errorf("demo: %w", err)
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -216,26 +247,26 @@ func (s *show) train(pilot *station) (*train.Tabular, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	artefact, err := train.Write(filepath.Join(pilot.dir, "artefacts"), t.Card, table, system)
+	artefact, err := train.Write(filepath.Join(s.dirOf(ControllerTabular), "artefacts"), t.Card, table, system)
 	return t, artefact, err
 }
 
 // act is part 3.
-func (s *show) act(ctx context.Context, pilot *station, artefact string) error {
+func (s *show) act(ctx context.Context, pilot *station.Station, artefact string) error {
 	n := s.scenario.Lengths.Act
 	s.Screen.Part(3, fmt.Sprintf("authority act: %d intervals of load never seen, a burst, a node that loses a third of its capacity", n))
-	relative, err := filepath.Rel(pilot.dir, artefact)
+	relative, err := filepath.Rel(s.dirOf(ControllerTabular), artefact)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	if err := pilot.rules(ctx, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
+	if err := reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
 		{Name: "planner", Plugin: "planner", Role: rules.RoleActive, Artefact: relative},
 		{Name: "rules", Plugin: "rules", Role: rules.RoleFallback},
 	}}); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return pilot.run(inner, n+1) })
+	group.Go(func() error { return advance(inner, pilot, n+1) })
 	for _, controller := range []string{ControllerNone, ControllerStatic, ControllerThreshold} {
 		group.Go(func() error { return s.compare(inner, controller) })
 	}
@@ -244,7 +275,7 @@ func (s *show) act(ctx context.Context, pilot *station, artefact string) error {
 	}
 	s.result = s.sum()
 	if s.Done != nil {
-		s.Done(s.result, filepath.Join(pilot.dir, "state"), pilot.url)
+		s.Done(s.result, pilot.State(), pilot.URL())
 	}
 	return nil
 }
@@ -262,8 +293,8 @@ func (s *show) compare(ctx context.Context, controller string) (err error) {
 	if err != nil {
 		return err
 	}
-	err = st.run(ctx, s.scenario.Lengths.Act+1)
-	return errors.Join(err, st.close(context.WithoutCancel(ctx)))
+	err = advance(ctx, st, s.scenario.Lengths.Act+1)
+	return errors.Join(err, st.Close(context.WithoutCancel(ctx)))
 }
 
 // sum makes the result from the tallies.

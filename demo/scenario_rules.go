@@ -90,3 +90,18 @@ value = 1.0
 func ParseRules(o RulesOptions) (*rules.Mesh, error) {
 	return rules.Parse(filepath.Join(o.Directory, RulesFile), Rules(o))
 }
+
+// pluginsText are the [plugin] tables that Rules refers to. Their deadlines are far away:
+// time is virtual, and no slow machine shall change a result.
+const pluginsText = `
+[plugin.planner]
+builtin = "tabular"
+deadline = "2m"
+
+[plugin.explorer]
+builtin = "explore"
+deadline = "2m"
+
+[plugin.rules]
+builtin = "threshold"
+`

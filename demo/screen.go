@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/windvane/windvane/sim/train"
+	"github.com/windvane/windvane/station"
 )
 
 // Screen tells the demo's story: on a terminal with lines that are rewritten in
@@ -156,7 +157,7 @@ func (s *Screen) Compare(tallies map[string]*tally, total int, work func() error
 	return s.watch(work, total, done, func(final bool) []string {
 		n := done()
 		_, last := pilot.progress()
-		phase := pilot.scenario.PhaseAt(last.report.At.Sub(epoch).Seconds())
+		phase := pilot.scenario.PhaseAt(last.Report.At.Sub(station.Epoch).Seconds())
 		head := fmt.Sprintf("   %s %d of %d intervals%s   %s", bar(n, total), n, total, left(start, n, total), phase)
 		if !s.Terminal {
 			return []string{head + "   " + summary(pilot)}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/station"
 )
 
 // PhaseAll is the total of part 3.
@@ -43,7 +44,7 @@ type tally struct {
 
 	mu     sync.Mutex
 	counts map[string]map[string]*counts // by phase, then service
-	last   step
+	last   station.Step
 	done   int // intervals
 }
 
@@ -65,18 +66,18 @@ func newTally(s *Scenario, knobs []policy.Knob) *tally {
 
 // add counts the interval that ended with the step. The action of the step belongs
 // to the next one.
-func (t *tally) add(s step) {
+func (t *tally) add(s station.Step) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o := s.report.Outcome; o != nil {
-		phase := t.scenario.PhaseAt(s.report.At.Sub(epoch).Seconds())
+	if o := s.Report.Outcome; o != nil {
+		phase := t.scenario.PhaseAt(s.Report.At.Sub(station.Epoch).Seconds())
 		t.done++
 		for i, service := range t.scenario.Graph.Services {
 			c := t.of(phase, service.Name)
 			c.intervals++
-			c.offered += s.totals[i].Offered
-			c.carried += s.totals[i].Carried
-			c.blocked += s.totals[i].Blocked
+			c.offered += s.Totals[i].Offered
+			c.carried += s.Totals[i].Carried
+			c.blocked += s.Totals[i].Blocked
 		}
 		for _, e := range o.Errors {
 			if e.Known {
@@ -85,9 +86,9 @@ func (t *tally) add(s step) {
 				c.violated += e.Error
 			}
 		}
-		if t.last.report.Intent.Act {
+		if t.last.Report.Intent.Act {
 			changed := map[string]bool{}
-			for _, c := range t.last.report.Intent.Plan {
+			for _, c := range t.last.Report.Intent.Plan {
 				changed[t.knobs[c.KnobID]] = true
 			}
 			for service := range changed {
@@ -142,7 +143,7 @@ func share(part float64, of int) float64 {
 }
 
 // progress returns how many intervals are done, and the last step.
-func (t *tally) progress() (int, step) {
+func (t *tally) progress() (int, station.Step) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.done, t.last
