@@ -129,9 +129,9 @@ type Fresh struct {
 	Policy  string
 	Reason  string
 	Live    policy.Action
-	Want    policy.Action                 // after the guard
-	Changes []policy.Change               // from Live to Want
-	Admits  func(want policy.Action) bool // whether the guard passes it unedited now
+	Want    policy.Action                   // after the guard
+	Changes []policy.Change                 // from Live to Want
+	Refuses func(want policy.Action) string // why the guard would not pass it unedited now; empty: it would
 }
 
 // Review holds the plan against a fresh decision, and makes a new one if none is left and
@@ -164,14 +164,14 @@ func (p *Plan) refuse(f Fresh) string {
 	if !f.Live.Equal(p.Live, policy.Rounding) {
 		return "the settings in force are not those that it was made from any more"
 	}
+	if why := f.Refuses(p.Want); why != "" {
+		return "the guard does not pass it as it is any more: " + why
+	}
 	for _, c := range p.Changes {
 		i := slices.IndexFunc(f.Changes, func(x policy.Change) bool { return x.KnobID == c.KnobID })
 		if i < 0 || (f.Changes[i].To > f.Changes[i].From) != (c.To > c.From) {
 			return fmt.Sprintf("the policy does not want to move %s that way any more", c.KnobID)
 		}
-	}
-	if !f.Admits(p.Want) {
-		return "the guard would change it now"
 	}
 	return ""
 }

@@ -23,7 +23,7 @@ func action(a, b float64) policy.Action {
 func fresh(cycle uint64, live, want policy.Action) Fresh {
 	return Fresh{
 		Cycle: cycle, At: noon.Add(time.Duration(cycle) * 5 * time.Second), Expiry: time.Minute, Policy: "planner (active)",
-		Live: live, Want: want, Changes: policy.Diff(live, want, .005), Admits: func(policy.Action) bool { return true },
+		Live: live, Want: want, Changes: policy.Diff(live, want, .005), Refuses: func(policy.Action) string { return "" },
 	}
 }
 
@@ -62,7 +62,12 @@ func TestAPlanWaitsUnchanged(t *testing.T) {
 func TestAPlanIsGoneWhenNothingAdmitsIt(t *testing.T) {
 	live, want := action(.1, .5), action(.3, .4)
 	edited := fresh(2, live, want)
-	edited.Admits = func(w policy.Action) bool { return !w.Equal(want, 0) }
+	edited.Refuses = func(w policy.Action) string {
+		if w.Equal(want, 0) {
+			return "a floor"
+		}
+		return ""
+	}
 	for _, c := range []struct {
 		name, why string
 		fresh     Fresh
@@ -72,7 +77,7 @@ func TestAPlanIsGoneWhenNothingAdmitsIt(t *testing.T) {
 		{"one knob the other way", "blocking:b that way", fresh(2, live, action(.3, .6)), true},
 		{"one knob not any more", "blocking:a that way", fresh(2, live, action(.1, .4)), true},
 		{"nothing to change", "blocking:a that way", fresh(2, live, live), false},
-		{"the guard", "guard would change it", edited, true},
+		{"the guard", "guard does not pass it as it is any more: a floor", edited, true},
 	} {
 		d := NewDesk("shop")
 		first, _ := d.Review(fresh(1, live, want))

@@ -111,9 +111,14 @@ func (l *Loop) approve(o policy.Observation, intent *journal.Intent) {
 		Cycle: intent.Cycle, At: o.At, Expiry: l.o.Mesh.Guard.ApprovalExpiry,
 		Policy: fmt.Sprintf("%s (%s)", intent.Policy, intent.PolicyRole), Reason: intent.Decision.Reason,
 		Live: intent.Live, Want: intent.Guarded, Changes: intent.Plan,
-		Admits: func(want policy.Action) bool {
-			r := guard.Check(o, want)
-			return r.Refused == "" && len(r.Edits) == 0
+		Refuses: func(want policy.Action) string {
+			switch r := guard.Check(o, want); {
+			case r.Refused != "":
+				return r.Refused.Sentence()
+			case len(r.Edits) > 0:
+				return r.Edits[0].Reason.Sentence()
+			}
+			return ""
 		},
 	})
 	if gone != "" {
