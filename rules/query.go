@@ -112,6 +112,7 @@ func (r *reader) parseExpressions() {
 		slices.SortFunc(s.Queries, Query.compare)
 	}
 	slices.SortFunc(m.Signals.Queries, Query.compare)
+	r.checkSplits()
 }
 
 func ratioQuery(service, name string, bad, total parser.Expr, key string) Query {

@@ -27,11 +27,16 @@ func (j judge) judge(services []string) ([]policy.Signal, []Problem) {
 	signals := make([]policy.Signal, 0, len(services))
 	var problems []Problem
 	for _, service := range services {
-		s := policy.Signal{Name: j.query.Name, Service: service, Role: j.query.Role}
-		kind, err := j.fill(&s)
-		signals = append(signals, s)
-		if kind != "" {
-			problems = append(problems, Problem{Query: j.query.Name, Service: service, Kind: kind, Err: err})
+		for _, part := range j.parts(service) {
+			s := policy.Signal{Name: j.query.Name, Service: service, Role: j.query.Role}
+			if part != "" {
+				s.Name += "/" + part
+			}
+			kind, err := j.fill(&s, part)
+			signals = append(signals, s)
+			if kind != "" {
+				problems = append(problems, Problem{Query: s.Name, Service: service, Kind: kind, Err: err})
+			}
 		}
 	}
 	if len(problems) > 0 && j.answer.kind != "" {
@@ -40,9 +45,17 @@ func (j judge) judge(services []string) ([]policy.Signal, []Problem) {
 	return signals, problems
 }
 
+// parts are those of a service; an empty one is the service as a whole.
+func (j judge) parts(service string) []string {
+	if j.query.Parts == nil {
+		return []string{""}
+	}
+	return j.query.Parts[service]
+}
+
 // fill sets the signal's value, time and status; for one that is not valid it returns
 // why. The value of such a signal stays 0, which means nothing.
-func (j judge) fill(s *policy.Signal) (Kind, error) {
+func (j judge) fill(s *policy.Signal, part string) (Kind, error) {
 	if kind := j.answer.kind; kind != "" {
 		switch kind {
 		case KindError, KindTimeout:
@@ -54,12 +67,15 @@ func (j judge) fill(s *policy.Signal) (Kind, error) {
 		}
 		return kind, j.answer.err
 	}
-	sample, n, unlabelled := j.find(s.Service)
+	sample, n, unlabelled := j.find(s.Service, part)
 	switch {
 	case n == 0:
 		s.Status = policy.Absent
 		if unlabelled > 0 {
 			return KindAbsent, fmt.Errorf("no series with %s=%q; %d have no label %s: keep it with `by (%s)`", j.by, s.Service, unlabelled, j.by, j.by)
+		}
+		if part != "" {
+			return KindAbsent, fmt.Errorf("no series with %s=%q and %s=%q", j.by, s.Service, j.query.PartLabel, part)
 		}
 		return KindAbsent, fmt.Errorf("no series with %s=%q", j.by, s.Service)
 	case n > 1:
@@ -78,11 +94,14 @@ func (j judge) fill(s *policy.Signal) (Kind, error) {
 	return j.date(s, v)
 }
 
-// find returns the last series of a service, how many there are, and how many series
+// find returns the last series of a service's part, how many there are, and how many series
 // name no service. A query of one service owns every series that it is answered with.
-func (j judge) find(service string) (sample *model.Sample, n, unlabelled int) {
+func (j judge) find(service, part string) (sample *model.Sample, n, unlabelled int) {
 	for _, s := range j.answer.samples {
 		name, ok := s.Metric[j.by]
+		if part != "" && string(s.Metric[model.LabelName(j.query.PartLabel)]) != part {
+			continue
+		}
 		switch {
 		case j.query.Service != "" || string(name) == service && ok:
 			sample = s

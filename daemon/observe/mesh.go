@@ -14,7 +14,11 @@ func ForMesh(m *rules.Mesh) Options {
 		o.Services = append(o.Services, s.Name)
 	}
 	for _, q := range m.Queries() {
-		o.Queries = append(o.Queries, Query{Name: q.Name, Service: q.Service, Role: q.Role, Expr: q.Expr, Selectors: q.Selectors()})
+		query := Query{Name: q.Name, Service: q.Service, Role: q.Role, Expr: q.Expr, Selectors: q.Selectors()}
+		if q.Name == rules.SignalSplit {
+			query.Parts, query.PartLabel = m.Splits(), rules.SplitLabel
+		}
+		o.Queries = append(o.Queries, query)
 	}
 	return o
 }

@@ -26,6 +26,11 @@ type Query struct {
 	Role      policy.Role
 	Expr      string   // PromQL; an instant vector
 	Selectors []string // the series selectors in Expr, without range, offset and @
+
+	// Parts asks for several signals of each service, told apart by PartLabel: its values by
+	// service. Their names are Name/part. A service without any has no signal.
+	Parts     map[string][]string
+	PartLabel string
 }
 
 // Options are what an Observer is made of.
