@@ -83,6 +83,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"daemon/actuate", module + "daemon/observe", "the parts of a cycle never import each other"},
 	{"daemon/actuate", module + "daemon/journal", "the parts of a cycle never import each other"},
 	{"daemon/loop", module + "daemon/actuate", "the loop knows an actuator by its interface"},
+	{"daemon/approve", module + "daemon/", "a plan that waits does not know who applies it"},
+	{"daemon/authority", module + "daemon/loop", "who allows what is not what is done"},
 	{"daemon/explain", module + "daemon/observe/", "explain reads the journal and nothing else"},
 }
 
