@@ -20,6 +20,9 @@ var (
 	shared *stack.Stack
 	shop   *stack.Shop
 
+	prometheus *stack.Prometheus
+	program    string // cmd/windvane
+
 	// windvane has the role that deploy/kubernetes/rbac.yaml documents, and no other.
 	windvane = stack.User{Name: "windvane"}
 )
@@ -53,7 +56,8 @@ func withStack(m *testing.M) (code int) {
 // startShop starts the stack with the mesh of the paper, and gives windvane its role.
 func startShop(ctx context.Context, dir string) (*stack.Stack, *stack.Shop, error) {
 	node := filepath.Join(dir, "node")
-	build := exec.CommandContext(ctx, "go", "build", "-o", node, "../node")
+	program = filepath.Join(dir, "windvane")
+	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "../node", "../../cmd/windvane")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, nil, err
@@ -71,5 +75,13 @@ func startShop(ctx context.Context, dir string) (*stack.Stack, *stack.Shop, erro
 		return s, nil, err
 	}
 	m, err := s.StartShop(ctx, node)
+	if err != nil {
+		return s, nil, err
+	}
+	rules, err := os.ReadFile("../../deploy/prometheus/envoy.rules.yml")
+	if err != nil {
+		return s, nil, err
+	}
+	prometheus, err = s.StartPrometheus(ctx, m, stack.PrometheusOptions{Rules: string(rules), LookBack: interval, Interval: interval / 5})
 	return s, m, err
 }

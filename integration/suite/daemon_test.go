@@ -1,0 +1,235 @@
+//go:build integration
+
+package suite
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/windvane/windvane/daemon/api"
+	"github.com/windvane/windvane/integration/loadgen"
+	"github.com/windvane/windvane/integration/stack"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/load"
+)
+
+// interval of the loop, and the look-back of its signals.
+const interval = time.Second
+
+// bounds are those of the objectives: about twice what a request takes where none waits.
+var bounds = map[string]time.Duration{"information": 30 * time.Millisecond, "compute": 80 * time.Millisecond}
+
+// rulesText declares the shop.
+func rulesText(authority rules.Authority, policies string) string {
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, `mesh = "shop"
+prometheus = "main"
+interval = "1s"
+settle = "200ms"
+
+[signals]
+by = "service"
+offered = 'windvane:offered:rate'
+carried = 'windvane:carried:rate'
+latency = 'windvane:latency_seconds:p95'
+
+[guard]
+authority = %q
+max_step = 0.25
+total_blocking = 0.8
+changes_per_hour = 100000
+`, authority)
+	for _, s := range stack.Services {
+		_, _ = fmt.Fprintf(&b, `
+[[service]]
+name = %q
+value = 1.0
+
+  [[service.objective]]
+  signal = "latency"
+  bound = "%dms"
+  target = 0.95
+  window = "5m"
+
+  [[service.route]]
+  virtual_service = "default/front"
+  http = %q
+  destinations = ["v1", "v2"]
+  levels = 5
+
+  [service.blocking]
+  maximum = 0.8
+  levels = 7
+`, s, bounds[s].Milliseconds(), s)
+	}
+	b.WriteString(policies)
+	return b.String()
+}
+
+const threshold = `
+[[policy]]
+name = "shed"
+plugin = "shed"
+role = "active"
+`
+
+// startWindvane starts a daemon over the shared Prometheus; it ends with the test.
+func startWindvane(t *testing.T, name, rules string) *stack.Windvane {
+	w, err := shared.NewWindvane(stack.WindvaneOptions{
+		Name: name, Program: program, User: windvane, Prometheus: prometheus.URL(), Rules: rules,
+		Plugins: "\n[plugin.shed]\nbuiltin = \"threshold\"\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Stop(10 * time.Second) })
+	return w
+}
+
+// offering offers both services a load until the test ends, or the returned function is called.
+// That returns what their clients saw.
+func offering(t *testing.T, rate float64) func() map[string][]loadgen.Answer {
+	out := map[string][]loadgen.Answer{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	for k, s := range stack.Services {
+		all.Go(func() {
+			answers := loadgen.Run(ctx, loadgen.Options{URL: shop.URL(s), Load: load.Constant(rate), For: time.Hour, Seed: uint64(k), Timeout: 10 * time.Second})
+			mu.Lock()
+			defer mu.Unlock()
+			out[s] = answers
+		})
+	}
+	end := sync.OnceFunc(func() { cancel(); all.Wait() })
+	t.Cleanup(end)
+	return func() map[string][]loadgen.Answer { end(); return out }
+}
+
+// eventually asks for the status until it is as it should be.
+func eventually(t *testing.T, w *stack.Windvane, within time.Duration, what string, is func(api.Mesh) bool) api.Mesh {
+	t.Helper()
+	var last api.Mesh
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(interval / 4) {
+		m, err := w.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last = m; is(m) {
+			return m
+		}
+	}
+	text, _ := json.MarshalIndent(last, "", " ")
+	t.Fatalf("not after %v: %s\n%s", within, what, text)
+	return last
+}
+
+// objectives is whether each objective was measured, and is as it should be.
+func objectives(m api.Mesh, is func(api.Service, api.Objective) bool) bool {
+	for _, s := range m.Services {
+		for _, o := range s.Objectives {
+			if o.Value == nil || !is(s, o) {
+				return false
+			}
+		}
+	}
+	return len(m.Services) > 0
+}
+
+func TestObserveWritesNothing(t *testing.T) {
+	before := writes(t)
+	stop := offering(t, 100)
+	w := startWindvane(t, "observing", rulesText(rules.AuthorityObserve, threshold))
+	eventually(t, w, 20*time.Second, "all signals measured, as offered", func(m api.Mesh) bool {
+		return m.Cycle > 5 && objectives(m, func(s api.Service, _ api.Objective) bool {
+			return s.Offered != nil && *s.Offered > 70 && *s.Offered < 130
+		})
+	})
+	for _, command := range [][]string{
+		{"status", "--url", w.URL()}, {"explain", "--state-directory", w.State()}, {"check", "config", w.Config()}, {"journal", "verify", "--state-directory", w.State()},
+	} {
+		if out, err := exec.Command(program, command...).CombinedOutput(); err != nil {
+			t.Errorf("windvane %s: %v\n%s", strings.Join(command, " "), err, out)
+		}
+	}
+	w.Stop(10 * time.Second)
+	for s, answers := range stop() {
+		for _, a := range answers {
+			if a.Status != 200 {
+				t.Fatalf("%s: an answer of %d, %v", s, a.Status, a.Err)
+			}
+		}
+	}
+	if after := writes(t); after != before {
+		t.Errorf("%d writes of windvane's in the audit log, %d before", after, before)
+	}
+}
+
+// writes counts those of windvane's in the API server's audit log.
+func writes(t *testing.T) int {
+	b, err := os.ReadFile(shared.AuditLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(b, []byte(`"username":"`+windvane.Name+`"`))
+}
+
+// Twice of what the nodes can carry: windvane sheds with the commanded 429 and nothing
+// else, the latency comes below its bound, and release puts back what was there.
+func TestActsUnderOverloadAndReleases(t *testing.T) {
+	before := front(t)
+	stop := offering(t, 230)
+	w := startWindvane(t, "acting", rulesText(rules.AuthorityAct, threshold))
+	eventually(t, w, 20*time.Second, "an objective broken", func(m api.Mesh) bool {
+		return slices.ContainsFunc(m.Services, func(s api.Service) bool {
+			return slices.ContainsFunc(s.Objectives, func(o api.Objective) bool { return o.Value != nil && *o.Value > o.Bound })
+		})
+	})
+	held := eventually(t, w, time.Minute, "both objectives kept with something shed", func(m api.Mesh) bool {
+		shed := slices.ContainsFunc(m.Services, func(s api.Service) bool { return s.Blocking != nil && *s.Blocking > 0 })
+		return shed && objectives(m, func(_ api.Service, o api.Objective) bool { return *o.Value <= o.Bound })
+	})
+	t.Logf("both objectives kept in cycle %d", held.Cycle)
+	w.Stop(10 * time.Second)
+	for s, answers := range stop() {
+		shed := 0
+		for _, a := range answers {
+			switch a.Status {
+			case 200:
+			case 429:
+				shed++
+			default:
+				t.Fatalf("%s: an answer of %d, %v", s, a.Status, a.Err)
+			}
+		}
+		t.Logf("%s: %d requests, %d of them shed", s, len(answers), shed)
+	}
+	out, err := exec.Command(program, "release", "--config.file", w.Config()).CombinedOutput()
+	if err != nil {
+		t.Fatalf("release: %v\n%s", err, out)
+	}
+	if after := front(t); after != before {
+		t.Errorf("spec after release\n%s\nbefore\n%s", after, before)
+	}
+}
+
+// front is the spec of the VirtualService, as the API server has it.
+func front(t *testing.T) string {
+	text, err := shared.Kubectl(t.Context(), stack.Admin, "", "get", "virtualservice", "front", "-o", "jsonpath={.spec}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
