@@ -14,7 +14,7 @@ func (e *Explanation) approval(p func(string, ...any)) {
 		p("  no longer to be approved: %s", i.Superseded)
 	}
 	if i.Pending != "" {
-		p("  plan %s waits for a person; `windvane approve` lists it", i.Pending)
+		p("  plan %s waits for a person, or for a cycle that admits it; `windvane approve` lists it", i.Pending)
 	}
 	if i.Approval != nil {
 		p("  plan %s was approved by %s and is applied as it was then, not as it is decided now", i.Approval.ID, i.Approval.By)
