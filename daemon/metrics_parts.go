@@ -63,8 +63,8 @@ func (p parts) Collect(ch chan<- prometheus.Metric) {
 		}
 		for _, pl := range m.policies.plugins {
 			s := pl.host.Status()
-			gauge(descPluginUp, truth(s.Up), m.rules.Name, pl.policy)
-			gauge(descQuarantined, truth(s.Quarantined), m.rules.Name, pl.policy)
+			gauge(descPluginUp, is(s.Up), m.rules.Name, pl.policy)
+			gauge(descQuarantined, is(s.Quarantined), m.rules.Name, pl.policy)
 			counter(descRestarts, float64(s.Restarts), m.rules.Name, pl.policy)
 		}
 	}
@@ -77,11 +77,4 @@ func hashOf(digest string) float64 {
 		copy(b[2:], raw)
 	}
 	return float64(binary.BigEndian.Uint64(b[:]))
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

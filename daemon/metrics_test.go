@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
@@ -69,4 +70,14 @@ func TestStatusTellsOfInfeasibleIntervalsAndOfRisks(t *testing.T) {
 	if o = service(a, r).Objectives[0]; o.Infeasible != 0 || o.Unmet != nil {
 		t.Errorf("without such intervals: %+v", o)
 	}
+}
+
+// counted returns the value of a counter or a gauge.
+func counted(t *testing.T, m prometheus.Metric) float64 {
+	t.Helper()
+	var out dto.Metric
+	if err := m.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.GetCounter().GetValue() + out.GetGauge().GetValue()
 }
