@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,8 +31,12 @@ import (
 type Options struct {
 	ConfigFile       string
 	Listener         net.Listener // of the HTTP server; nil: no server. The daemon closes it
-	EnableLifecycle  bool         // allow /-/reload
-	RuntimeDirectory string       // for the plugins' sockets; empty: the system's directory for temporary files
+	RuntimeDirectory string       // for the plugins' sockets and the daemon's own; empty: the system's directory for temporary files, and no own one
+
+	WebConfigFile   string   // exporter-toolkit's: TLS and who may act by HTTP; empty: plain, and nobody
+	ExternalURL     *url.URL // under which a proxy shows the server; nil: none does
+	EnableLifecycle bool     // allow /-/reload by HTTP, to those who may act
+	EnablePprof     bool     // serve /debug/pprof
 
 	Executable string   // serves the built-in policies; empty: this program
 	PluginArgs []string // its arguments before the policy's name; nil: plugin serve
@@ -130,11 +135,8 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.current.Store(g)
 	d.registry.MustRegister(parts{d})
-	if o.Listener != nil {
-		d.server = api.NewServer(api.Options{
-			Listener: o.Listener, Registry: d.registry, Status: d.Status, Logger: o.Logger,
-			Reload: d.Reload, EnableReload: o.EnableLifecycle,
-		})
+	if d.server, err = d.newServer(); err != nil {
+		return nil, errors.Join(err, d.journal.Close())
 	}
 	return d, nil
 }

@@ -209,14 +209,14 @@ func TestReload(t *testing.T) {
 	r.write("rules.d/shop.toml", "mesh = \"shop\"\ncolour = 1\n")
 	post := func(origin string) int {
 		t.Helper()
-		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/-/reload", http.NoBody)
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/-/reload", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if origin != "" {
 			q.Header.Set("Origin", origin)
 		}
-		answer, err := http.DefaultClient.Do(q)
+		answer, err := r.local().Do(q)
 		if err != nil {
 			t.Fatal(err)
 		}

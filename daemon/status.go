@@ -40,10 +40,7 @@ func (m *mesh) status(a *authority.Store) api.Mesh {
 	}
 	m.fillAuthority(&out, a)
 	for _, p := range m.policies.plugins {
-		s := p.host.Status()
-		out.Plugins = append(out.Plugins, api.Plugin{
-			Policy: p.policy, Up: s.Up, Quarantined: s.Quarantined, Restarts: s.Restarts, LastError: s.LastError, PID: s.PID,
-		})
+		out.Plugins = append(out.Plugins, p.status())
 	}
 	if r := m.last.Load(); r != nil {
 		fill(&out, r)

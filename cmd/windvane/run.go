@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/rules"
@@ -31,7 +32,10 @@ func addRun(app *kingpin.Application, commands map[string]func() error, stderr i
 	var (
 		file      = run.Flag("config.file", "windvane.toml.").Default("windvane.toml").String()
 		address   = run.Flag("web.listen-address", "Address of the HTTP server.").Default(defaultAddress).String()
-		lifecycle = run.Flag("web.enable-lifecycle", "Allow reloading by HTTP.").Bool()
+		webFile   = run.Flag("web.config.file", "File of TLS and users, who may act by HTTP, too. See https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md.").String()
+		external  = run.Flag("web.external-url", "The URL under which a proxy shows the HTTP server; its path goes before every endpoint's.").URL()
+		lifecycle = run.Flag("web.enable-lifecycle", "Allow reloading by HTTP, to users of --web.config.file. By the socket it is always allowed.").Bool()
+		profile   = run.Flag("web.enable-pprof", "Serve profiles of the daemon itself under /debug/pprof.").Bool()
 		level     = promslog.NewLevel()
 		format    = promslog.NewFormat()
 	)
@@ -39,12 +43,19 @@ func addRun(app *kingpin.Application, commands map[string]func() error, stderr i
 	run.Flag("log.format", "logfmt or json.").Default("logfmt").SetValue(format)
 	commands["run"] = func() error {
 		logger := promslog.New(&promslog.Config{Level: level, Format: format, Writer: stderr})
+		if err := web.Validate(*webFile); err != nil {
+			return usageError{fmt.Errorf("web.config.file: %w", err)}
+		}
+		if u := *external; u != nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return usageError{fmt.Errorf("web.external-url: %s is not of the form https://HOST/PATH", u)}
+		}
 		listener, err := net.Listen("tcp", *address)
 		if err != nil {
 			return usageError{fmt.Errorf("web.listen-address: %w", err)}
 		}
 		return runDaemon(daemon.Options{
-			ConfigFile: *file, Listener: listener, EnableLifecycle: *lifecycle, Logger: logger,
+			ConfigFile: *file, Listener: listener, Logger: logger,
+			WebConfigFile: *webFile, ExternalURL: *external, EnableLifecycle: *lifecycle, EnablePprof: *profile,
 			RuntimeDirectory: os.Getenv("RUNTIME_DIRECTORY"), Random: rand.Float64,
 		})
 	}

@@ -2,79 +2,165 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
+	"net/url"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/exporter-toolkit/web"
 )
 
-// Options are what a Server is made of; all but EnableReload are required.
+// Options are what a Server is made of. Functions may be called from several goroutines at
+// once; an *Error from them has its status code answered.
 type Options struct {
-	Listener     net.Listener
-	Registry     *prometheus.Registry
+	Listener      net.Listener
+	Socket        string   // path of a socket to listen on as well; empty: none
+	WebConfigFile string   // of exporter-toolkit: TLS, users; empty: neither. The socket does not need them
+	ExternalURL   *url.URL // under which a proxy shows Listener, its path before every endpoint's; nil: none does
+	EnableReload  bool     // without it /-/reload answers 403, except by the socket
+	EnablePprof   bool     // serve /debug/pprof
+	Registry      *prometheus.Registry
+	Logger        *slog.Logger
+	Journal       string // directory, of which decisions are read
+
 	Status       func() Status
+	Plans        func() []Plan
+	Policies     func() []Policy
 	Reload       func(context.Context) error
-	EnableReload bool // without it /-/reload answers 403
-	Logger       *slog.Logger
+	SetAuthority func(ctx context.Context, mesh, level, by string) error
+	Approve      func(ctx context.Context, plan, by string) error
+	Alerts       http.Handler // of Alertmanager's messages; nil: none are received
 }
 
 // Server serves the daemon's HTTP surface.
 type Server struct {
-	o     Options
-	http  *http.Server
-	ready atomic.Bool
-	done  chan struct{} // closed when serving has ended; nil before Start
+	o       Options
+	tcp     *http.Server
+	local   *http.Server // by the socket
+	socket  net.Listener // nil: none
+	reading chan struct{}
+	ready   atomic.Bool
+	serving sync.WaitGroup
+	started bool
 }
 
-// NewServer returns a server that does not serve yet.
-func NewServer(o Options) *Server {
-	s := &Server{o: o}
+// NewServer returns a server that listens and does not serve yet.
+func NewServer(o Options) (*Server, error) {
+	if err := web.Validate(o.WebConfigFile); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.WebConfigFile, err)
+	}
+	s := &Server{o: o, reading: make(chan struct{}, readers)}
+	handler, err := protect(s.prefixed(s.routes()), o.Listener.Addr(), o.ExternalURL)
+	if err != nil {
+		return nil, fmt.Errorf("external URL: %w", err)
+	}
+	s.tcp = s.server(handler)
+	if o.Socket == "" {
+		return s, nil
+	}
+	if s.socket, err = listenSocket(o.Socket); err != nil {
+		return nil, err
+	}
+	if handler, err = protect(s.routes(), s.socket.Addr(), nil); err != nil {
+		return nil, errors.Join(err, s.socket.Close())
+	}
+	s.local = s.server(handler)
+	s.local.ConnContext = withPeer
+	return s, nil
+}
+
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// routes are all endpoints. docs/api.md lists them.
+func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "windvane is healthy.") })
 	mux.HandleFunc("GET /-/ready", s.readiness)
 	mux.HandleFunc("POST /-/reload", s.reload)
 	mux.HandleFunc("PUT /-/reload", s.reload)
-	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(o.Registry,
-		promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelError)})))
-	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { s.json(w, o.Status()) })
-	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(s.o.Registry,
+		promhttp.HandlerFor(s.o.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelError)})))
+	s.read(mux)
+	s.act(mux)
+	if s.o.Alerts != nil {
+		mux.Handle("POST /api/v1/alerts", s.o.Alerts)
 	}
-	return s
+	if s.o.EnablePprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+// prefixed serves below the external URL's path.
+func (s *Server) prefixed(h http.Handler) http.Handler {
+	if s.o.ExternalURL == nil {
+		return h
+	}
+	prefix := strings.TrimSuffix(s.o.ExternalURL.Path, "/")
+	return http.StripPrefix(prefix, h)
 }
 
 // Start serves until Stop. From now on the server is ready.
 func (s *Server) Start() {
 	s.ready.Store(true)
-	s.done = make(chan struct{})
-	go func() {
-		defer close(s.done)
-		if err := s.http.Serve(s.o.Listener); !errors.Is(err, http.ErrServerClosed) {
-			s.o.Logger.Error("the HTTP server ended", "err", err)
+	s.started = true
+	s.serving.Go(func() {
+		if s.o.WebConfigFile == "" {
+			s.ended(s.tcp.Serve(s.o.Listener))
+			return
 		}
-	}()
+		s.ended(web.Serve(s.o.Listener, s.tcp, &web.FlagConfig{WebConfigFile: &s.o.WebConfigFile}, s.o.Logger))
+	})
+	if s.socket != nil {
+		s.serving.Go(func() { s.ended(s.local.Serve(s.socket)) })
+	}
 }
 
-// Stop lets requests finish until the context ends, and closes the listener.
+func (s *Server) ended(err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		s.o.Logger.Error("the HTTP server ended", "err", err)
+	}
+}
+
+// Stop lets requests finish until the context ends, and closes the listeners.
 func (s *Server) Stop(ctx context.Context) error {
 	s.ready.Store(false)
-	if s.done == nil {
-		return s.o.Listener.Close()
+	var errs []error
+	if !s.started {
+		errs = append(errs, s.o.Listener.Close())
+		if s.socket != nil {
+			errs = append(errs, s.socket.Close())
+		}
+		return errors.Join(errs...)
 	}
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("stop the HTTP server: %w", err), s.http.Close())
+	for _, x := range []*http.Server{s.tcp, s.local} {
+		if x == nil {
+			continue
+		}
+		if err := x.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop the HTTP server: %w", err), x.Close())
+		}
 	}
-	<-s.done
-	return err
+	s.serving.Wait()
+	return errors.Join(errs...)
 }
 
 func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) {
@@ -83,35 +169,4 @@ func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	text(w, http.StatusOK, "windvane is ready.")
-}
-
-func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	if !s.o.EnableReload {
-		text(w, http.StatusForbidden, "Lifecycle API is not enabled; start windvane with --web.enable-lifecycle, or send SIGHUP.")
-		return
-	}
-	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
-		text(w, http.StatusForbidden, "A web page may not reload windvane.")
-		return
-	}
-	if err := s.o.Reload(r.Context()); err != nil {
-		text(w, http.StatusInternalServerError, "The old configuration stays in force: "+err.Error())
-		return
-	}
-	text(w, http.StatusOK, "Reloaded.")
-}
-
-func (s *Server) json(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		s.o.Logger.Debug("an answer could not be written", "err", err)
-	}
-}
-
-func text(w http.ResponseWriter, code int, message string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(code)
-	_, _ = fmt.Fprintln(w, message) // the client may have gone
 }

@@ -30,25 +30,14 @@ type Explanation struct {
 // Cycle finds a cycle in the journal. An empty mesh means the only one, or the last
 // that had a cycle; cycle 0 means the last.
 func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
-	var outcomes, shadows []journal.Record // newer than the intent
 	found, err := journal.Last(dir, 1, func(r journal.Record) bool {
-		if mesh != "" && r.Mesh != mesh {
+		if r.Kind != journal.KindIntent || mesh != "" && r.Mesh != mesh {
 			return false
 		}
-		switch r.Kind {
-		case journal.KindOutcome:
-			outcomes = append(outcomes, r)
-			return false
-		case journal.KindShadow:
-			shadows = append(shadows, r)
-			return false
-		case journal.KindIntent:
-			var i struct {
-				Cycle uint64 `json:"cycle"`
-			}
-			return r.Decode(&i) == nil && (cycle == 0 || i.Cycle == cycle)
+		var i struct {
+			Cycle uint64 `json:"cycle"`
 		}
-		return false
+		return r.Decode(&i) == nil && (cycle == 0 || i.Cycle == cycle)
 	})
 	if err != nil {
 		return nil, err
@@ -56,18 +45,7 @@ func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
 	if len(found) == 0 {
 		return nil, notFound(dir, mesh, cycle)
 	}
-	out := &Explanation{Mesh: found[0].Mesh, At: found[0].At, Seq: found[0].Seq}
-	if err := found[0].Decode(&out.Intent); err != nil {
-		return nil, err
-	}
-	for _, r := range outcomes {
-		var o journal.Outcome
-		if r.Mesh == out.Mesh && r.Decode(&o) == nil && o.Cycle == out.Intent.Cycle {
-			out.Outcome = &o
-		}
-	}
-	out.addShadows(shadows)
-	return out, nil
+	return complete(dir, found[0])
 }
 
 func notFound(dir, mesh string, cycle uint64) error {
