@@ -46,6 +46,10 @@ func readGuard(t *Table) Guard {
 	g.OnDrift = OnDrift(t.OneOf("on_drift", string(OnDriftHold), string(OnDriftHold), string(OnDriftAdopt)))
 	g.ApprovalExpiry = t.Duration("approval_expiry", DefaultApprovalExpiry, time.Second)
 	g.ChangesPerHour = t.Whole("changes_per_hour", DefaultChangesPerHour, 1, 1_000_000)
+	g.Cooldown, g.CooldownGiven = t.Duration("cooldown", 0, 0), t.Has("cooldown")
+	for _, f := range t.Tables("freeze") {
+		g.Freezes = append(g.Freezes, readFreeze(f))
+	}
 	return g
 }
 

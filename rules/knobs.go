@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
 )
 
 // Knobs returns the knobs of the mesh in the order of actions.
@@ -35,6 +36,11 @@ func (m *Mesh) Knobs() []policy.Knob {
 // Limits returns the guard's limits as policies are told them.
 func (m *Mesh) Limits() policy.Limits {
 	return policy.Limits{MaxStep: m.Guard.MaxStep, TotalBlocking: m.Guard.TotalBlocking}
+}
+
+// Pace returns how often the mesh may be changed.
+func (m *Mesh) Pace() guard.Pace {
+	return guard.Pace{Cooldown: m.Guard.Cooldown, ChangesPerHour: m.Guard.ChangesPerHour, Freezes: m.Guard.Freezes}
 }
 
 // PolicyServices returns the services as policies are told them, sorted by name,

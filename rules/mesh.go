@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/guard"
 )
 
 // Mesh is what one rules file declares. Parse and Load return it validated, with
@@ -106,12 +107,18 @@ const (
 
 // Guard holds the limits that no policy can widen.
 type Guard struct {
-	Authority      Authority // the ceiling; at run time it can only be lowered
-	MaxStep        float64   // largest change of a weight, and of blocking downwards, in one cycle
-	TotalBlocking  float64   // largest share of all offered requests that may be blocked
-	ChangesPerHour int
+	Authority      Authority     // the ceiling; at run time it can only be lowered
+	MaxStep        float64       // largest change of a weight, and of blocking downwards, in one cycle
+	TotalBlocking  float64       // largest share of all offered requests that may be blocked
+	ChangesPerHour int           // in any hour, raising blocking not counted
 	OnDrift        OnDrift       // what to do when somebody else changes a setting
 	ApprovalExpiry time.Duration // how long a plan waits for a person
+
+	// Cooldown is the time from one change to the next, raising blocking excepted: what the
+	// file gives, else what settle and the signals' look-back take together.
+	Cooldown      time.Duration
+	CooldownGiven bool
+	Freezes       []guard.FreezeWindow
 }
 
 // OnDrift says what is done when somebody else changes a setting while windvane acts.

@@ -56,6 +56,9 @@ func Parse(name string, src []byte) (*Mesh, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
+	if d := r.mesh.Delay(); !r.mesh.Guard.CooldownGiven {
+		r.mesh.Guard.Cooldown = d.Settle + d.LookBack
+	}
 	r.mesh.warnings = r.mesh.warn().byLine()
 	return r.mesh, nil
 }

@@ -45,6 +45,7 @@ func (m *Mesh) warnTimes(add func(key, message, hint string)) {
 		add("interval", fmt.Sprintf("%s is shorter than the scrape interval of %s", model.Duration(m.Interval), model.Duration(m.ScrapeInterval)),
 			"a cycle without new samples is no interval, so that windvane holds in it: raise interval, or scrape more often")
 	}
+	m.warnCooldown(add)
 	for _, q := range m.Queries() {
 		longest, shortest := q.ranges()
 		if longest > m.Interval {
@@ -55,6 +56,29 @@ func (m *Mesh) warnTimes(add func(key, message, hint string)) {
 			add(q.key, fmt.Sprintf("looks back %s, less than two scrape intervals of %s", model.Duration(shortest), model.Duration(m.ScrapeInterval)),
 				"functions such as rate() need two samples: lengthen the range, or scrape more often")
 		}
+	}
+}
+
+// warnCooldown holds the cooldown against the times that it has to cover.
+func (m *Mesh) warnCooldown(add func(key, message, hint string)) {
+	d, given := m.Delay(), m.Guard.Cooldown
+	least := d.Settle + d.LookBack
+	if m.Guard.CooldownGiven && given < least {
+		add("guard.cooldown", fmt.Sprintf("%s is shorter than the %s that settle and the signals' look-back take", model.Duration(given), model.Duration(least)),
+			"the next change is then decided on what was before the last one, and their effects cannot be told apart: raise it, or leave it out")
+	}
+	if given <= m.Interval || len(m.Knobs()) == 0 {
+		return
+	}
+	cycles := "1 cycle"
+	if n := (given - 1) / m.Interval; n > 1 {
+		cycles = fmt.Sprintf("%d cycles", n)
+	}
+	if after := "after a change, only raising blocking is admitted for " + cycles; m.Guard.CooldownGiven {
+		add("guard.cooldown", fmt.Sprintf("%s is longer than the interval of %s: %s", model.Duration(given), model.Duration(m.Interval), after), "lower it, or raise interval")
+	} else {
+		add("interval", fmt.Sprintf("%s is shorter than the cooldown of %s, of settle and look-back: %s", model.Duration(m.Interval), model.Duration(given), after),
+			fmt.Sprintf("raise interval to %s, or shorten settle and the ranges of the signals", model.Duration(given)))
 	}
 }
 

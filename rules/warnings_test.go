@@ -35,7 +35,8 @@ authority = "approve"
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `shop.toml:2: settle: 5s is not shorter than the interval of 5s (an action's effect is then seen one interval late: lower settle or raise interval)
+	want := `shop.toml:1: interval: 5s is shorter than the cooldown of 1m5s, of settle and look-back: after a change, only raising blocking is admitted for 12 cycles (raise interval to 1m5s, or shorten settle and the ranges of the signals)
+shop.toml:2: settle: 5s is not shorter than the interval of 5s (an action's effect is then seen one interval late: lower settle or raise interval)
 shop.toml:4: signals.offered: looks back 1m, longer than the interval of 5s (it still sees what was before the last action: shorten the range or raise interval)
 shop.toml:5: signals.errors: looks back 7s, longer than the interval of 5s (it still sees what was before the last action: shorten the range or raise interval)
 shop.toml:6: service[0]: has neither an objective nor a signal latency (nothing will show what an action does to it)
@@ -57,7 +58,7 @@ func TestWarningsOfPromises(t *testing.T) {
 interval = "INTERVAL"
 SCRAPE
 [signals]
-offered = 'sum by (service) (rate(requests[5s]))'
+offered = 'sum by (service) (rate(requests[3s]))'
 carried = 'carried'
 latency = 'latency'
 [[service]]
@@ -94,13 +95,18 @@ GUARD
 		"a fine target, long":      {[]string{"TARGET", "0.9999", "WINDOW", "30d"}, "14: service[0].objective[0].target: 0.9999 allows 52 bad intervals of the 518400 in a window of 30d ("},
 		"a short window":           {[]string{"WINDOW", "1m"}, "15: service[0].objective[0].window: 0.95 allows 0.6 bad intervals of the 12 in a window of 1m (one bad interval overspends it: "},
 		"one bad interval":         {[]string{"WINDOW", "100s"}, ""},
-		"scraped as often":         {[]string{"SCRAPE", `scrape_interval = "2s500ms"`}, ""},
-		"scraped too rarely":       {[]string{"SCRAPE", `scrape_interval = "5s"`}, "5: signals.offered: looks back 5s, less than two scrape intervals of 5s (functions such as rate() need two samples: "},
+		"scraped as often":         {[]string{"SCRAPE", `scrape_interval = "1s500ms"`}, ""},
+		"scraped too rarely":       {[]string{"SCRAPE", `scrape_interval = "5s"`}, "5: signals.offered: looks back 3s, less than two scrape intervals of 5s (functions such as rate() need two samples: "},
 		"shorter than scrapes":     {[]string{"SCRAPE", `scrape_interval = "15s"`}, "2: interval: 5s is shorter than the scrape interval of 15s (a cycle without new samples is no interval"},
 		"a cap below the maxima":   {[]string{"GUARD", "[guard]\ntotal_blocking = 0.5"}, "guard.total_blocking: 0.5 keeps services that are overloaded together below their blocking.maximum of 0.8: beyond 2 times the load"},
 		"the cap of no guard":      {[]string{"GUARD", ""}, "1: guard.total_blocking: 0.5 keeps services"},
 		"a cap of 0":               {[]string{"GUARD", "[guard]\ntotal_blocking = 0"}, "guard.total_blocking: 0 forbids all blocking, so that no overload can be shed (raise it to 0.8, or lower blocking.maximum)"},
 		"a maximum below the cap":  {[]string{"BLOCKING", "[service.blocking]\nmaximum = 0.2", "GUARD", "[guard]\ntotal_blocking = 0.3"}, ""},
+		"longer than the interval": {[]string{"SCRAPE", `settle = "4s"`}, "2: interval: 5s is shorter than the cooldown of 7s, of settle and look-back: after a change, only raising blocking is admitted for 1 cycle (raise interval to 7s"},
+		"as long as the interval":  {[]string{"SCRAPE", `settle = "2s"`}, ""},
+		"a short cooldown":         {[]string{"GUARD", "[guard]\ntotal_blocking = 0.8\ncooldown = '4s'"}, "29: guard.cooldown: 4s is shorter than the 5s that settle and the signals' look-back take ("},
+		"no cooldown":              {[]string{"GUARD", "[guard]\ntotal_blocking = 0.8\ncooldown = '0s'"}, "29: guard.cooldown: 0s is shorter than the 5s"},
+		"a long cooldown":          {[]string{"GUARD", "[guard]\ntotal_blocking = 0.8\ncooldown = '15s'"}, "29: guard.cooldown: 15s is longer than the interval of 5s: after a change, only raising blocking is admitted for 2 cycles (lower it, or raise interval)"},
 		"no blocking":              {[]string{"BLOCKING", "", "GUARD", "[guard]\ntotal_blocking = 1"}, "8: service[0]: has an objective, but no [service.blocking] (load beyond"},
 		"no blocking, but scaling": {[]string{"BLOCKING", "", "GUARD", "[guard]\ntotal_blocking = 1\n[[workload]]\nname = 'n'\ndeployment = 'd/n'\nreplicas = {minimum = 1, maximum = 2}"}, ""},
 		"a floor and no blocking":  {[]string{"BLOCKING", "", "GUARD", "[guard]\ntotal_blocking = 1", "FLOOR", `minimum_carried = "2/s"`}, "10: service[0].minimum_carried: limits nothing, because the service is never blocked ("},

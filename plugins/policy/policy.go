@@ -55,6 +55,10 @@ type Service struct {
 type Limits struct {
 	MaxStep       float64 `json:"max_step"`       // largest change of a weight, and of blocking downwards, in one cycle
 	TotalBlocking float64 `json:"total_blocking"` // largest share of all offered requests that may be blocked
+
+	// Frozen says that in this cycle only raising blocking is admitted, by the guard's
+	// reason code, such as "cooldown"; empty: everything is.
+	Frozen string `json:"frozen,omitempty"`
 }
 
 // Observation is all that a policy may use for a decision.

@@ -1,10 +1,11 @@
 // Package guard holds the limits that no policy can widen: bounds, steps, the cap
-// on total blocking, floors, and the hold when data are missing.
+// on total blocking, floors, the pace of changes, and the hold when data are missing.
 //
 // It is pure: the same code guards the mesh and every simulated run. It edits a
 // policy's action or refuses it, each with a reason code. Raising blocking is
-// protection, so it is never delayed by the step. What may not live here: anything
-// that needs a clock, a model or a network.
+// protection, so it is never delayed by the step or the pace. Bounds, floors and the cap
+// hold always, so that they may lower blocking where the pace admits no change. What may
+// not live here: anything that needs a clock, a model or a network.
 package guard
 
 import (
@@ -25,6 +26,9 @@ const (
 	Step          Reason = "step"           // more than max_step in one cycle: shortened
 	TotalBlocking Reason = "total_blocking" // more of all offered load refused than total_blocking: scaled down
 	Floor         Reason = "floor"          // would carry less than minimum_carried: lowered
+	Cooldown      Reason = "cooldown"       // too soon after the last change: live value kept
+	ChangeBudget  Reason = "change_budget"  // changes_per_hour are made: live value kept
+	Freeze        Reason = "freeze"         // in a freeze window: live value kept
 )
 
 // Sentence explains a reason to a person.
@@ -42,6 +46,12 @@ func (r Reason) Sentence() string {
 		return "would refuse more of the offered load than total_blocking allows"
 	case Floor:
 		return "would carry less than the service's minimum_carried"
+	case Cooldown:
+		return "the effect of the last change is not measured in full yet; only raising blocking does not wait for it"
+	case ChangeBudget:
+		return "as many changes were made in the last hour as changes_per_hour allows; only raising blocking is not counted"
+	case Freeze:
+		return "a freeze window of the rules file admits nothing but raising blocking"
 	default:
 		return string(r)
 	}
@@ -90,11 +100,16 @@ func Limit(o policy.Observation, want policy.Action) Result {
 		case policy.Blocking:
 			r.blocking(o, want, k)
 		case policy.Replicas:
-			r.replicas(want, k)
+			r.replicas(o, want, k)
 		}
 		i = j
 	}
 	r.capTotal(o)
+	for i := range r.Action {
+		if r.Action[i].Value == 0 {
+			r.Action[i].Value = 0 // not the negative one
+		}
+	}
 	r.Edits = slices.DeleteFunc(r.Edits, func(e Edit) bool {
 		// What one limit changed, another took back: the step and the cap, where more is
 		// blocked than the cap allows.
@@ -167,15 +182,18 @@ func (r *Result) weights(o policy.Observation, want policy.Action, knobs []polic
 		r.Edits = append(r.Edits, Edit{Reason: Malformed, KnobID: knobs[0].KnobID, From: live, To: live})
 		return
 	}
-	part := 1.0
-	if far > o.Limits.MaxStep+slack {
+	part, reason := 1.0, Step
+	switch {
+	case o.Limits.Frozen != "":
+		part, reason = 0, Reason(o.Limits.Frozen)
+	case far > o.Limits.MaxStep+slack:
 		part = o.Limits.MaxStep / far
 	}
 	for _, k := range knobs {
 		live, _ := o.Live.Get(k.KnobID)
 		w, _ := want.Get(k.KnobID)
 		if part < 1 && w != live {
-			r.set(Step, k.KnobID, w, live+part*(w-live))
+			r.set(reason, k.KnobID, w, live+part*(w-live))
 		} else {
 			r.Action.Set(k.KnobID, w)
 		}
@@ -198,7 +216,11 @@ func (r *Result) blocking(o policy.Observation, want policy.Action, k policy.Kno
 		w = c
 	}
 	if low := lowest(o, k); w < low-slack {
-		r.set(Step, k.KnobID, w, low)
+		reason := Step
+		if o.Limits.Frozen != "" {
+			reason = Reason(o.Limits.Frozen)
+		}
+		r.set(reason, k.KnobID, w, low)
 		w = low
 	}
 	if most, ok := floorBlocking(o, k.Service); ok && w > most+slack {
@@ -207,11 +229,14 @@ func (r *Result) blocking(o policy.Observation, want policy.Action, k policy.Kno
 	}
 }
 
-// lowest is the least blocking that one step down from live allows; a floor wins
-// over the step.
+// lowest is the least blocking that one step down from live allows, or none where
+// nothing is to be lowered; a floor wins over both.
 func lowest(o policy.Observation, k policy.Knob) float64 {
-	live, _ := o.Live.Get(k.KnobID)
-	low := math.Min(k.Max, live-o.Limits.MaxStep)
+	low, _ := o.Live.Get(k.KnobID)
+	if o.Limits.Frozen == "" {
+		low -= o.Limits.MaxStep
+	}
+	low = math.Min(k.Max, low)
 	if most, ok := floorBlocking(o, k.Service); ok {
 		low = math.Min(low, most)
 	}
@@ -233,17 +258,21 @@ func floorBlocking(o policy.Observation, service string) (float64, bool) {
 	return 0, false
 }
 
-func (r *Result) replicas(want policy.Action, k policy.Knob) {
-	live, _ := r.Action.Get(k.KnobID)
+func (r *Result) replicas(o policy.Observation, want policy.Action, k policy.Knob) {
+	live, _ := o.Live.Get(k.KnobID)
 	w, ok := want.Get(k.KnobID)
 	if !ok || math.IsNaN(w) || math.IsInf(w, 0) {
 		r.Edits = append(r.Edits, Edit{Reason: Malformed, KnobID: k.KnobID, From: live, To: live})
 		return
 	}
 	c := math.Round(math.Max(k.Min, math.Min(k.Max, w)))
-	r.Action.Set(k.KnobID, c)
-	if c != w {
+	switch {
+	case o.Limits.Frozen != "" && c != live:
+		r.set(Reason(o.Limits.Frozen), k.KnobID, w, live)
+	case c != w:
 		r.set(Bounds, k.KnobID, w, c)
+	default:
+		r.Action.Set(k.KnobID, c)
 	}
 }
 
@@ -270,7 +299,7 @@ func Weight(o policy.Observation, service string) float64 {
 }
 
 // capTotal lowers blocking where more of the offered load would be refused than
-// the cap allows: first what goes beyond one step down from live, all services by
+// the cap allows: first what goes beyond the lowest that one cycle may reach, all services by
 // the same fraction of it; then, where that is not enough, all of it.
 func (r *Result) capTotal(o policy.Observation) {
 	total, blocked, least := 0.0, 0.0, 0.0

@@ -1,9 +1,7 @@
 package guard
 
 import (
-	"encoding/binary"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,104 +154,5 @@ func TestNoTrafficIsNoReasonToHold(t *testing.T) {
 	}
 	if r := Check(o, o.Live); r.Refused != "" {
 		t.Errorf("refused %q (%s) without traffic", r.Refused, r.Detail)
-	}
-}
-
-// checkProperties holds for any answer of a policy: the result is within the
-// knobs' ranges, within the caps, one step from live, unchanged by a second check,
-// and never blocks less than wanted for reasons of step alone.
-func checkProperties(t *testing.T, o policy.Observation, want policy.Action) {
-	t.Helper()
-	r := Check(o, want)
-	if err := r.Action.Validate(o.Knobs); err != nil {
-		t.Fatalf("%v -> %v: %v", want, r.Action, err)
-	}
-	total, blocked := 0.0, 0.0
-	for _, k := range o.Knobs {
-		v, _ := r.Action.Get(k.KnobID)
-		live, _ := o.Live.Get(k.KnobID)
-		w, _ := want.Get(k.KnobID)
-		offered, _ := o.State.Role(k.Service, policy.RoleOffered).Get()
-		switch k.Kind {
-		case policy.Weight:
-			if math.Abs(v-live) > o.Limits.MaxStep+1e-6 {
-				t.Fatalf("%s moved from %v to %v", k.KnobID, live, v)
-			}
-		case policy.Blocking:
-			total += offered
-			blocked += offered * v
-			if w > live && w <= k.Max && v < live-1e-9 && len(r.Edits) == 0 {
-				t.Fatalf("%s: raising to %v was turned into %v", k.KnobID, w, v)
-			}
-		case policy.Replicas: // Validate holds the range
-		}
-	}
-	if blocked > o.Limits.TotalBlocking*total*(1+1e-6) {
-		t.Fatalf("%v of %v requests/s blocked, cap %v", blocked, total, o.Limits.TotalBlocking)
-	}
-	again := Check(o, r.Action)
-	if !again.Action.Equal(r.Action, 1e-9) {
-		t.Fatalf("not idempotent: %v -> %v -> %v", want, r.Action, again.Action)
-	}
-	if len(again.Edits) > 0 {
-		t.Fatalf("from %v: %v -> %v is edited again: %+v", o.Live, want, r.Action, again.Edits)
-	}
-}
-
-func TestProperties(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	special := []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 1e308, 5e-324}
-	n := 50_000
-	if testing.Short() {
-		n = 10_000
-	}
-	for range n {
-		w := rng.Float64()
-		o := mesh(rng.Float64()*.5, rng.Float64()*.5, float64(1+rng.IntN(5)), w, 1-w)
-		if rng.IntN(2) == 0 { // live may be far beyond the cap, or below the floors
-			o.Live[0].Value, o.Live[1].Value = .8*rng.Float64(), .8*rng.Float64()
-			for i := range o.Services {
-				o.Services[i].Floor = 10 * rng.Float64()
-			}
-		}
-		o.Limits = policy.Limits{MaxStep: rng.Float64(), TotalBlocking: rng.Float64()}
-		want := make([]float64, len(o.Knobs))
-		for i := range want {
-			switch rng.IntN(4) {
-			case 0:
-				want[i] = math.Float64frombits(rng.Uint64())
-			case 1:
-				want[i] = special[rng.IntN(len(special))]
-			default:
-				want[i] = rng.Float64() * 1.2
-			}
-		}
-		if rng.IntN(2) == 0 {
-			want[4] = 1 - want[3]
-		}
-		checkProperties(t, o, action(o.Knobs, want...))
-	}
-}
-
-func FuzzCheck(f *testing.F) {
-	f.Add(make([]byte, 40))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < 40 {
-			t.Skip()
-		}
-		var want []float64
-		for i := range 5 {
-			want = append(want, math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])))
-		}
-		o := mesh(.3, .1, 2, .25, .75)
-		checkProperties(t, o, action(o.Knobs, want...))
-	})
-}
-
-func TestReasonsHaveSentences(t *testing.T) {
-	for _, r := range []Reason{NoData, Malformed, Bounds, Step, TotalBlocking, Floor} {
-		if r.Sentence() == string(r) {
-			t.Errorf("%s has no sentence", r)
-		}
 	}
 }

@@ -19,7 +19,7 @@ func observation() policy.Observation {
 		State:  policy.State{{Name: "latency", Service: "a", Role: policy.RoleLatency, Value: .1, Status: policy.Valid}},
 		Live:   policy.Action{{KnobID: id, Value: 1}},
 		Knobs:  []policy.Knob{{KnobID: id, Service: "a", Max: 1, Levels: 6}},
-		Limits: policy.Limits{MaxStep: .2, TotalBlocking: .5},
+		Limits: policy.Limits{MaxStep: .2, TotalBlocking: .5, Frozen: "cooldown"},
 		Services: []policy.Service{{Name: "a", Value: 1, Floor: 2, Objectives: []policy.Objective{{
 			Signal: "latency", Kind: policy.LatencyObjective, Bound: .1, Budget: .05,
 			Margin: .1, Correction: []float64{.1, -.2, 3}, Residual: -.05, Price: 12, Lag: .3, Calibrated: true,

@@ -51,7 +51,7 @@ func FromObservation(o policy.Observation) *Observation {
 		State:              each(o.State, fromSignal),
 		Live:               FromAction(o.Live),
 		Knobs:              each(o.Knobs, fromKnob),
-		Limits:             &Limits{MaxStep: o.Limits.MaxStep, TotalBlocking: o.Limits.TotalBlocking},
+		Limits:             &Limits{MaxStep: o.Limits.MaxStep, TotalBlocking: o.Limits.TotalBlocking, Frozen: o.Limits.Frozen},
 		Services:           each(o.Services, fromService),
 	}
 }

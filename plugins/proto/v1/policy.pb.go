@@ -1206,6 +1206,9 @@ type Limits struct {
 	MaxStep float64 `protobuf:"fixed64,1,opt,name=max_step,json=maxStep,proto3" json:"max_step,omitempty"`
 	// Largest share of all offered requests that may be blocked.
 	TotalBlocking float64 `protobuf:"fixed64,2,opt,name=total_blocking,json=totalBlocking,proto3" json:"total_blocking,omitempty"`
+	// In this cycle only raising blocking is admitted, by the guard's reason code, such as
+	// "cooldown". Empty: everything is.
+	Frozen        string `protobuf:"bytes,3,opt,name=frozen,proto3" json:"frozen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1252,6 +1255,13 @@ func (x *Limits) GetTotalBlocking() float64 {
 		return x.TotalBlocking
 	}
 	return 0
+}
+
+func (x *Limits) GetFrozen() string {
+	if x != nil {
+		return x.Frozen
+	}
+	return ""
 }
 
 // Observation is all that a policy may use for a decision.
@@ -1670,10 +1680,11 @@ const file_policy_proto_rawDesc = "" +
 	"\x05floor\x18\x03 \x01(\x01R\x05floor\x12=\n" +
 	"\n" +
 	"objectives\x18\x04 \x03(\v2\x1d.windvane.policy.v1.ObjectiveR\n" +
-	"objectives\"J\n" +
+	"objectives\"b\n" +
 	"\x06Limits\x12\x19\n" +
 	"\bmax_step\x18\x01 \x01(\x01R\amaxStep\x12%\n" +
-	"\x0etotal_blocking\x18\x02 \x01(\x01R\rtotalBlocking\"\xf0\x02\n" +
+	"\x0etotal_blocking\x18\x02 \x01(\x01R\rtotalBlocking\x12\x16\n" +
+	"\x06frozen\x18\x03 \x01(\tR\x06frozen\"\xf0\x02\n" +
 	"\vObservation\x12\x12\n" +
 	"\x04mesh\x18\x01 \x01(\tR\x04mesh\x125\n" +
 	"\x14at_unix_milliseconds\x18\x02 \x01(\x03H\x00R\x12atUnixMilliseconds\x88\x01\x01\x120\n" +

@@ -47,7 +47,9 @@ func ToObservation(o *Observation) (policy.Observation, error) {
 		return none, fmt.Errorf("observation: limits: %w", errMissing)
 	}
 	out.Mesh = o.GetMesh()
-	out.Limits = policy.Limits{MaxStep: o.GetLimits().GetMaxStep(), TotalBlocking: o.GetLimits().GetTotalBlocking()}
+	out.Limits = policy.Limits{
+		MaxStep: o.GetLimits().GetMaxStep(), TotalBlocking: o.GetLimits().GetTotalBlocking(), Frozen: o.GetLimits().GetFrozen(),
+	}
 	if err := finite(out.Limits.MaxStep, out.Limits.TotalBlocking); err != nil {
 		return none, fmt.Errorf("observation: limits: %w", err)
 	}
