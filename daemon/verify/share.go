@@ -1,0 +1,60 @@
+package verify
+
+import (
+	"math"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+const (
+	// errorRate is the chance that any share of a mesh that follows is taken in one cycle
+	// for one that does not. A failure takes Slack of them in a row.
+	errorRate = .001
+	// tolerance is what a share may differ from what is commanded beside chance: proxies
+	// that restart, requests that end in another window than they began in.
+	tolerance = .05
+	// enough requests tell a share to a quarter, so that it may be called converged.
+	enough = 100
+)
+
+// Share is a share of requests, commanded and observed.
+type Share struct {
+	KnobID   policy.KnobID
+	Low      float64 // the least and the most that was commanded while the requests came
+	High     float64
+	Moved    bool    // they differ by more than the tolerance
+	Observed float64 // meaningless unless Known
+	Requests float64 // about so many are behind Observed
+	Known    bool
+	Away     bool // chance and the tolerance do not explain it
+	Decided  bool // so many requests would have shown it
+}
+
+// weigh fills in what follows from the observed share, where shares are judged in all.
+//
+// Each request goes one way or another by an independent draw, so that the number of those
+// that go one way is binomial, and for a share s of n and a probability p the chance of one
+// so far off is at most exp(-n KL(s, p)) (Chernoff). That holds for any n: few requests
+// show less, and never something wrong.
+func (s *Share) weigh(shares int) {
+	if !s.Known {
+		return
+	}
+	near := math.Max(s.Low-tolerance, math.Min(s.High+tolerance, s.Observed))
+	s.Away = s.Requests*divergence(s.Observed, near) > math.Log(2*float64(shares)/errorRate)
+	s.Decided = s.Away || s.Requests >= enough
+}
+
+// divergence is that of Kullback and Leibler between two draws of 0 or 1.
+func divergence(s, p float64) float64 {
+	part := func(s, p float64) float64 {
+		if s == 0 {
+			return 0
+		}
+		return s * math.Log(s/p)
+	}
+	if s == p {
+		return 0
+	}
+	return part(s, p) + part(1-s, 1-p)
+}

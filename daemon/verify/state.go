@@ -1,0 +1,128 @@
+package verify
+
+import (
+	"maps"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// State is what was seen of a mesh so far, and what follows for changes to come. The zero value: nothing.
+// It is a value: what changes it returns the next one.
+type State struct {
+	Services map[string]Follow `json:"services,omitempty"` // those of which there is something to say
+
+	lives []policy.Action // in force in the last cycles, the newest last; one more than the delay
+}
+
+// Follow is how one service follows.
+type Follow struct {
+	Pending  bool          `json:"pending,omitempty"`  // windvane changed it, and it was not seen to follow yet
+	Away     int           `json:"away,omitempty"`     // cycles in a row
+	Before   policy.Action `json:"before,omitempty"`   // its settings when it was not away yet; nil: not known
+	Failures int           `json:"failures,omitempty"` // changes in a row that it did not follow
+	Retry    uint64        `json:"retry,omitempty"`    // the cycle in which it may be changed again
+}
+
+func (f Follow) idle() bool { return !f.Pending && f.Away == 0 && f.Failures == 0 }
+
+func (s State) clone() State {
+	s.Services = maps.Clone(s.Services)
+	return s
+}
+
+func (s *State) set(service string, f Follow) {
+	if f.idle() {
+		delete(s.Services, service)
+		return
+	}
+	if s.Services == nil {
+		s.Services = map[string]Follow{}
+	}
+	s.Services[service] = f
+}
+
+// remember adds what is in force. Over a gap nothing is known of what was in between.
+func (s *State) remember(live policy.Action, delay int) {
+	if live == nil {
+		s.lives = nil
+		return
+	}
+	from := max(0, len(s.lives)-delay)
+	s.lives = append(append([]policy.Action(nil), s.lives[from:]...), live)
+}
+
+// judge gives the verdict from the shares. before are the settings in force before those
+// that the shares are of.
+func (s *State) judge(f *Finding, before policy.Action) {
+	x := s.Services[f.Service]
+	decided, settled := len(f.Shares) > 0, true
+	for _, share := range f.Shares {
+		decided, settled = decided && share.Decided, settled && !share.Moved
+	}
+	switch {
+	case f.Away():
+		if x.Away++; x.Away == 1 {
+			x.Before = before
+		}
+		f.Verdict = NotYet
+		if x.Away >= Slack {
+			f.Verdict = Failed
+		}
+	case !decided:
+		f.Verdict = Undecided
+	case !settled:
+		f.Verdict, x.Away, x.Before = NotYet, 0, nil
+	default:
+		f.Verdict, x.Away, x.Before = Converged, 0, nil
+		if x.Pending {
+			x = Follow{}
+		}
+	}
+	s.set(f.Service, x)
+}
+
+// Ineffective is how many changes in a row a service may fail to follow before changing it
+// is taken to be of no effect.
+const Ineffective = 5
+
+// longest is the longest back-off, in cycles.
+const longest = 64
+
+// Changed returns the state after windvane has made changes: of the services that they are
+// of it is to be seen whether they follow.
+func (w *Watch) Changed(s State, changes []policy.Change) State {
+	s = s.clone()
+	for _, c := range changes {
+		if name, ok := w.owner[c.KnobID]; ok {
+			x := s.Services[name]
+			x.Pending = true
+			s.set(name, x)
+		}
+	}
+	return s
+}
+
+// Fail returns the state after it was found, in the given cycle, that a service does not
+// follow. It may be changed again after 1, 2, 4, … cycles without a change.
+func (s State) Fail(service string, cycle uint64) State {
+	s = s.clone()
+	n := s.Services[service].Failures + 1
+	s.set(service, Follow{Failures: n, Retry: cycle + 1 + uint64(min(longest, 1<<min(n-1, 16)))}) //nolint:gosec // from 1 to 64
+	return s
+}
+
+// Waiting returns the services of changes that may not be made yet, by the cycle in which
+// they may.
+func (w *Watch) Waiting(s State, cycle uint64, changes []policy.Change) map[string]uint64 {
+	out := map[string]uint64{}
+	for _, c := range changes {
+		name := w.owner[c.KnobID]
+		if x, ok := s.Services[name]; ok && cycle < x.Retry && !Protects(c) {
+			out[name] = x.Retry
+		}
+	}
+	return out
+}
+
+// Protects reports whether a change raises blocking.
+func Protects(c policy.Change) bool { return c.Kind == policy.Blocking && c.To > c.From }
