@@ -47,11 +47,9 @@ func (s *Stack) startEtcd(ctx context.Context) error {
 	})
 }
 
-// startAPIServer starts a kube-apiserver with the tokens of the users, RBAC and an audit log.
-func (s *Stack) startAPIServer(ctx context.Context) error {
-	if err := s.writeKeys(); err != nil {
-		return err
-	}
+// StartAPIServer starts a kube-apiserver with the tokens of the users, RBAC and an audit
+// log; again, after it was killed.
+func (s *Stack) StartAPIServer(ctx context.Context) error {
 	certs := filepath.Join(s.dir, "certs")
 	p, err := s.start("kube-apiserver", nil,
 		"--etcd-servers=http://"+s.etcd, "--bind-address=127.0.0.1", "--secure-port="+port(s.apiserver), "--cert-dir="+certs,

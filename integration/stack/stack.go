@@ -51,7 +51,10 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err := s.startEtcd(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.startAPIServer(ctx); err != nil {
+	if err := s.writeKeys(); err != nil {
+		return nil, err
+	}
+	if err := s.StartAPIServer(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.startIstiod(ctx); err != nil {

@@ -216,12 +216,15 @@ func TestActsUnderOverloadAndReleases(t *testing.T) {
 		}
 		t.Logf("%s: %d requests, %d of them shed", s, len(answers), shed)
 	}
-	out, err := exec.Command(program, "release", "--config.file", w.Config()).CombinedOutput()
-	if err != nil {
-		t.Fatalf("release: %v\n%s", err, out)
-	}
+	release(t, w)
 	if after := front(t); after != before {
 		t.Errorf("spec after release\n%s\nbefore\n%s", after, before)
+	}
+}
+
+func release(t *testing.T, w *stack.Windvane) {
+	if out, err := exec.Command(program, "release", "--config.file", w.Config()).CombinedOutput(); err != nil {
+		t.Fatalf("release: %v\n%s", err, out)
 	}
 }
 
