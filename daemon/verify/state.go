@@ -20,7 +20,7 @@ type Follow struct {
 	Away     int           `json:"away,omitempty"`     // cycles in a row
 	Before   policy.Action `json:"before,omitempty"`   // its settings when it was not away yet; nil: not known
 	Failures int           `json:"failures,omitempty"` // changes in a row that it did not follow
-	Retry    uint64        `json:"retry,omitempty"`    // the cycle in which it may be changed again
+	Retry    uint64        `json:"retry,omitempty"`    // the cycle in which another may be made
 }
 
 func (f Follow) idle() bool { return !f.Pending && f.Away == 0 && f.Failures == 0 }
@@ -103,7 +103,7 @@ func (w *Watch) Changed(s State, changes []policy.Change) State {
 }
 
 // Fail returns the state after it was found, in the given cycle, that a service does not
-// follow. It may be changed again after 1, 2, 4, … cycles without a change.
+// follow. The next change may be made after 1, 2, 4, … cycles without one.
 func (s State) Fail(service string, cycle uint64) State {
 	s = s.clone()
 	n := s.Services[service].Failures + 1
@@ -111,18 +111,12 @@ func (s State) Fail(service string, cycle uint64) State {
 	return s
 }
 
-// Waiting returns the services of changes that may not be made yet, by the cycle in which
-// they may.
-func (w *Watch) Waiting(s State, cycle uint64, changes []policy.Change) map[string]uint64 {
-	out := map[string]uint64{}
-	for _, c := range changes {
-		name := w.owner[c.KnobID]
-		if x, ok := s.Services[name]; ok && cycle < x.Retry && !Protects(c) {
-			out[name] = x.Retry
-		}
+// Retry is the cycle in which the mesh may be changed again: until then, only blocking may
+// be raised. Services share what they run on, and a plan of which a part is left out is not
+// the policy's: so a mesh waits as a whole.
+func (s State) Retry() (cycle uint64) {
+	for _, x := range s.Services {
+		cycle = max(cycle, x.Retry)
 	}
-	return out
+	return cycle
 }
-
-// Protects reports whether a change raises blocking.
-func Protects(c policy.Change) bool { return c.Kind == policy.Blocking && c.To > c.From }

@@ -172,19 +172,15 @@ func TestBackOffDoublesAndEndsWithAChangeThatIsFollowed(t *testing.T) {
 	shift := []policy.Change{{KnobID: v1, From: .5, To: .9}}
 	var waits []uint64
 	for cycle := uint64(10); len(waits) < 9; cycle += 100 {
-		if len(w.Waiting(s, cycle, shift)) > 0 {
+		if s.Retry() > cycle {
 			t.Fatalf("still waiting in cycle %d: %+v", cycle, s)
 		}
 		s = w.Changed(s, shift)
 		s = s.Fail("a", cycle)
-		waits = append(waits, w.Waiting(s, cycle, shift)["a"]-cycle-1)
+		waits = append(waits, s.Retry()-cycle-1)
 	}
 	if fmt.Sprint(waits) != "[1 2 4 8 16 32 64 64 64]" {
 		t.Errorf("waits of %v cycles", waits)
-	}
-	raise := []policy.Change{{KnobID: block, From: .1, To: .2}}
-	if got := w.Waiting(s, 900, raise); len(got) > 0 {
-		t.Errorf("raising blocking waits: %v", got)
 	}
 	still := step{action(0, .5), 50, 50, .5}
 	if s, _ = run(w, s, still, still, still); s.Services["a"].Failures != 9 {

@@ -29,6 +29,7 @@ const (
 	Cooldown      Reason = "cooldown"       // too soon after the last change: live value kept
 	ChangeBudget  Reason = "change_budget"  // changes_per_hour are made: live value kept
 	Freeze        Reason = "freeze"         // in a freeze window: live value kept
+	BackOff       Reason = "back_off"       // the mesh did not follow a change: live value kept
 )
 
 // Sentence explains a reason to a person.
@@ -50,6 +51,8 @@ func (r Reason) Sentence() string {
 		return "the effect of the last change is not measured in full yet; only raising blocking does not wait for it"
 	case ChangeBudget:
 		return "as many changes were made in the last hour as changes_per_hour allows; only raising blocking is not counted"
+	case BackOff:
+		return "a service did not follow its last change, which is tried again later; only raising blocking does not wait"
 	case Freeze:
 		return "a freeze window of the rules file admits nothing but raising blocking"
 	default:
