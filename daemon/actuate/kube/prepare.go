@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
@@ -73,13 +72,8 @@ func (a *Actuator) admit(ctx context.Context, name kubeapi.Name, replicas int64,
 	if err != nil {
 		return nil, err
 	}
-	if owner := v.Metadata.Owner("replicas"); owner != "" {
-		return nil, fmt.Errorf("kube: %w", &kubeapi.OwnedError{Object: Object(name), Owner: owner})
-	}
-	for _, s := range scalers {
-		if err := a.scaledBy(ctx, name, s); err != nil {
-			return nil, err
-		}
+	if err := a.scaledByOthers(ctx, name, v); err != nil {
+		return nil, err
 	}
 	baseline := known
 	if text, ok := v.Metadata.Annotations[BaselineAnnotation]; ok && baseline == nil {
@@ -112,47 +106,6 @@ func (a *Actuator) view(ctx context.Context, name kubeapi.Name) (view, error) {
 		return view{}, fmt.Errorf("kube: read deployment %s: %w", name, err)
 	}
 	return v, nil
-}
-
-// scalers are the kinds of objects that scale Deployments.
-var scalers = []struct{ kind, group, plural string }{
-	{"HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"},
-	{"ScaledObject", "keda.sh/v1alpha1", "scaledobjects"},
-}
-
-// scaledBy is an error if an object of a kind scales the Deployment, or if that cannot be
-// told. A kind that the cluster does not have scales nothing.
-func (a *Actuator) scaledBy(ctx context.Context, name kubeapi.Name, s struct{ kind, group, plural string }) error {
-	raw, err := a.client.Get(ctx, "/apis/"+s.group+"/namespaces/"+name.Namespace+"/"+s.plural)
-	if kubeapi.Code(err) == http.StatusNotFound {
-		return nil
-	}
-	var list struct {
-		Items []struct {
-			Metadata struct {
-				Name string `json:"name"`
-			} `json:"metadata"`
-			Spec struct {
-				Target struct {
-					Kind string `json:"kind"` // KEDA: a Deployment if it is left out
-					Name string `json:"name"`
-				} `json:"scaleTargetRef"`
-			} `json:"spec"`
-		} `json:"items"`
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &list)
-	}
-	if err != nil {
-		return fmt.Errorf("kube: whether a %s scales deployment %s cannot be told: %w; allow windvane to list %s in namespace %s",
-			s.kind, name, err, s.plural, name.Namespace)
-	}
-	for _, i := range list.Items {
-		if t := i.Spec.Target; t.Name == name.Name && (t.Kind == "Deployment" || t.Kind == "") {
-			return fmt.Errorf("kube: %w", &kubeapi.OwnedError{Object: Object(name), Owner: s.kind + " " + i.Metadata.Name})
-		}
-	}
-	return nil
 }
 
 // annotate leaves the baseline at the Deployment, unless it is there.

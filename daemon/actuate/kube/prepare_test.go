@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	object     = "Deployment default/a"
-	pathOfA    = "/apis/apps/v1/namespaces/default/deployments/a"
-	pathOfHPAs = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
-	pathOfKEDA = "/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects"
+	object         = "Deployment default/a"
+	pathOfA        = "/apis/apps/v1/namespaces/default/deployments/a"
+	pathOfHPAs     = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+	pathOfKEDA     = "/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects"
+	pathOfCanaries = "/apis/flagger.app/v1beta1/namespaces/default/canaries"
+	pathOfRollouts = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts"
 )
 
 func deploymentOf(metadata string) string {
@@ -70,6 +72,10 @@ func TestPrepareRefuses(t *testing.T) {
 		{"another's autoscaler", map[string]string{pathOfHPAs: list(`{"kind":"Deployment","name":"b"}`)}, "", false},
 		{"of another kind", map[string]string{pathOfHPAs: list(`{"kind":"StatefulSet","name":"a"}`)}, "", false},
 		{"KEDA", map[string]string{pathOfKEDA: list(`{"name":"a"}`)}, "is set by ScaledObject scaler", true},
+		{"a canary", map[string]string{pathOfCanaries: `{"items":[{"metadata":{"name":"c"},"spec":{"targetRef":{"kind":"Deployment","name":"a"}}}]}`}, "is set by Canary c", true},
+		{"a rollout that refers to it", map[string]string{pathOfRollouts: `{"items":[{"metadata":{"name":"r"},"spec":{"workloadRef":{"kind":"Deployment","name":"a"}}}]}`}, "is set by Rollout r", true},
+		{"a rollout of its own pods", map[string]string{pathOfRollouts: `{"items":[{"metadata":{"name":"a"},"spec":{"replicas":1}}]}`}, "", false},
+		{"a reference that is none", map[string]string{pathOfCanaries: `{"items":[{"metadata":{"name":"c"},"spec":{"targetRef":"a"}}]}`}, "whether a Canary scales deployment default/a cannot be told", false},
 		{"not allowed to look", map[string]string{pathOfHPAs: ""}, "cannot be told: no permission; allow windvane to list horizontalpodautoscalers in namespace default", false},
 		{"an answer that is none", map[string]string{pathOfKEDA: "{"}, "whether a ScaledObject scales deployment default/a cannot be told", false},
 		{"a rollout's", map[string]string{pathOfA: deploymentOf(`,"ownerReferences":[{"kind":"Rollout","name":"r"}]`)}, "is set by Rollout r", true},
