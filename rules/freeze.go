@@ -35,10 +35,11 @@ func readFreeze(t *Table) guard.FreezeWindow {
 	}
 	w.Days, w.Zone = days(t), zone(t)
 	w.From, w.To = wallClock(t, "from", 0), wallClock(t, "to", 24*time.Hour)
-	switch w.From {
-	case 24 * time.Hour:
+	if w.From == 24*time.Hour {
 		t.Invalid("from", "24:00 is the end of the day", `"00:00" of the day after is the same`)
-	case w.To:
+		return w
+	}
+	if w.From == w.To {
 		t.Invalid("to", "is the same as from", "for whole days, leave both out")
 	}
 	return w

@@ -36,6 +36,9 @@ func (c *choice) admit(axis, category int) bool {
 // keep every objective and that the guard would not edit. Of equal ones it takes the one
 // furthest from the bounds.
 func (c *choice) best() (policy.Decision, error) {
+	if d, ok := c.Frozen(); ok {
+		return d, nil
+	}
 	logits := c.artefact.Net.Forward(c.buffers, c.x)
 	if axis := c.proposals.find(logits, c.admit); axis >= 0 {
 		k := c.O.Knobs[c.Axes[axis].First]

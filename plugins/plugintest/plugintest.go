@@ -54,6 +54,9 @@ func Scatter(rng *rand.Rand, o policy.Observation) policy.Observation {
 	o.Live, o.State, o.Services = o.Live.Clone(), slices.Clone(o.State), slices.Clone(o.Services)
 	scatterLive(rng, o.Live, o.Knobs)
 	o.Limits = policy.Limits{MaxStep: .05 + .95*rng.Float64(), TotalBlocking: math.Min(1, 1.2*rng.Float64())}
+	if rng.IntN(4) == 0 {
+		o.Limits.Frozen = "cooldown"
+	}
 	for i := range o.State {
 		switch s := &o.State[i]; {
 		case s.Role == policy.RoleOffered && rng.IntN(20) == 0:

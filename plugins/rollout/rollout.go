@@ -147,6 +147,9 @@ func (c *choice) move(axis int, from, to int32) bool {
 }
 
 func (c *choice) best() policy.Decision {
+	if d, ok := c.Frozen(); ok {
+		return d
+	}
 	c.rate()
 	c.reach.Set(c.move)
 	ahead := c.ahead.Values(c.score, c.horizon)

@@ -63,6 +63,9 @@ func (m *mesh) axes() ([]axis, error) {
 			live[0] = math.Max(low, math.Min(high, live[0]))
 		}
 		a.add(live)
+		if m.o.Limits.Frozen != "" && k.Kind != policy.Blocking {
+			grid = nil
+		}
 		for _, action := range grid {
 			v := make([]float64, len(action))
 			for n := range action {
@@ -111,8 +114,8 @@ func shorten(v, live []float64, step float64) {
 }
 
 // blocking is the range that one cycle may reach: down by one step, up to where the
-// service still carries its floor, which wins over the step. Outside the data,
-// nothing is blocked less than it is.
+// service still carries its floor, which wins over the step. Outside the data, and where
+// the guard admits no change, nothing is blocked less than it is.
 func (m *mesh) blocking(k policy.Knob, live float64) (low, high float64) {
 	low, high = math.Min(k.Max, live-m.o.Limits.MaxStep), k.Max
 	if s, ok := m.names[k.Service]; ok {
@@ -121,7 +124,7 @@ func (m *mesh) blocking(k policy.Knob, live float64) (low, high float64) {
 		}
 	}
 	low, high = math.Max(k.Min, math.Min(low, high)), math.Max(k.Min, high)
-	if !m.inside {
+	if !m.inside || m.o.Limits.Frozen != "" {
 		low = math.Max(low, math.Min(live, high))
 	}
 	return low, high

@@ -65,6 +65,9 @@ func (c *choice) search() (best int, score float64) {
 }
 
 func (c *choice) best() policy.Decision {
+	if d, ok := c.Frozen(); ok {
+		return d
+	}
 	best, score := c.search()
 	if best < 0 {
 		return c.Infeasible("no admissible action")

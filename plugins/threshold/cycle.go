@@ -113,8 +113,11 @@ func (c *cycle) reason() string {
 	default:
 		why, what = fmt.Sprintf("every service is below %.4g of its bound", c.settings.RestoreBelow), "nothing is left to restore"
 	}
-	if len(c.moves) > 0 {
+	switch {
+	case len(c.moves) > 0:
 		what = list(c.moves)
+	case c.o.Limits.Frozen != "" && len(c.over) == 0:
+		what = "hold, as only blocking may be raised now"
 	}
 	return why + ": " + what
 }

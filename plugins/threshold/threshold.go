@@ -82,6 +82,8 @@ func (t *Threshold) Decide(_ context.Context, o policy.Observation) (policy.Deci
 	}
 	c := newCycle(t.settings, o)
 	switch {
+	case o.Limits.Frozen != "":
+		c.shed()
 	case len(c.over) > 0:
 		c.scaleUp()
 		c.shed()

@@ -89,6 +89,8 @@ func without(m map[string]float64, name string) map[string]float64 {
 	return m
 }
 
+func freeze(o *policy.Observation) { o.Limits.Frozen = "freeze" }
+
 const up = "replicas:default/v1 2->3 replicas:default/v2 2->3"
 
 func TestDecide(t *testing.T) {
@@ -138,6 +140,9 @@ func TestDecide(t *testing.T) {
 		{"no traffic is no reason to hold", mesh{latency: without(all(.07), "dear"), offered: map[string]float64{"dear": 0}, carried: map[string]float64{"dear": 0}, live: map[string]float64{"blocking:cheap": .4}}, "blocking:cheap 0.4->0.35", "below"},
 		{"blocked entirely: restored", mesh{latency: without(all(.07), "dear"), carried: map[string]float64{"dear": 0}, live: map[string]float64{"blocking:dear": 1}}, "blocking:dear 1->0.95", "below"},
 		{"an outage: hold", mesh{latency: without(all(.07), "dear"), carried: map[string]float64{"dear": 0}, live: map[string]float64{"blocking:cheap": .4}}, "", "absent"},
+		{"over, frozen: no replicas", mesh{latency: with(all(.05), "dear", .2), change: freeze}, "blocking:cheap 0->0.2", "above"},
+		{"low, frozen: hold", mesh{latency: all(.07), live: map[string]float64{"blocking:cheap": .4}, change: freeze}, "", "below 0.8 of its bound: hold, as only blocking may be raised now"},
+		{"quiet, frozen: hold", mesh{latency: all(.04), change: freeze}, "", "hold, as only"},
 		{"no objectives: hold", mesh{change: func(o *policy.Observation) {
 			for i := range o.Services {
 				o.Services[i].Objectives = nil
