@@ -109,7 +109,7 @@ func TestStopFiles(t *testing.T) {
 func TestADamagedFileStopsEveryMesh(t *testing.T) {
 	good := `{"meshes": {"shop": {"command": {"level": "observe", "by": "alice", "at": "2026-01-01T12:00:00Z"}}}}`
 	damaged := []string{"", "{}", "null", "[]", good + "x", strings.Replace(good, "observe", "halt", 1), strings.Replace(good, "command", "comand", 1), "\x00\x00\x00"}
-	for n := 0; n < len(good); n += 5 {
+	for n := 0; n < len(good); n += 9 {
 		damaged = append(damaged, good[:n])
 	}
 	for _, text := range damaged {
@@ -189,7 +189,7 @@ func TestStopsWorkWithoutADisk(t *testing.T) {
 // effective authority, and it rises by a person's act alone.
 func TestNothingRisesWithoutAPerson(t *testing.T) {
 	all := []rules.Authority{observe, approve, act}
-	for seed := range uint64(40) {
+	for seed := range uint64(25) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		dir := t.TempDir()
 		stores := []*Store{Open(dir), Open(dir)}
