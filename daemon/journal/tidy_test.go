@@ -264,3 +264,25 @@ func TestTidyWhileAppendingAndReading(t *testing.T) {
 		t.Errorf("Tidy after Close: %v", err)
 	}
 }
+
+// What is bounded does not see what is wrong before it.
+func TestVerifyNewest(t *testing.T) {
+	j := segmented(t, quick(), 100)
+	whole, err := Verify(j.Dir())
+	if err != nil || whole.Segments < 4 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	if err := os.WriteFile(segmentPath(j.Dir(), 1), []byte("none\n{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(j.Dir()); err == nil {
+		t.Error("damage of the oldest is not seen")
+	}
+	sum, err := VerifyNewest(j.Dir(), 2)
+	if err != nil || sum.Segments != 2 || sum.Last != 100 || sum.First <= 1 || sum.Records != sum.Last-sum.First+1 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	if all, err := VerifyNewest(j.Dir(), 1000); err == nil {
+		t.Errorf("more than there are: %+v", all)
+	}
+}

@@ -49,7 +49,7 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 		return nil, err
 	}
 	p := newProcess(o.Path, o.Args)
-	if err := checkSum(p.cmd.Path, o.SHA256); err != nil {
+	if err := CheckSum(p.cmd.Path, o.SHA256); err != nil {
 		return nil, err
 	}
 	s := &session{process: p}
@@ -203,8 +203,8 @@ func checkSocketDir(dir string) error {
 	return nil
 }
 
-// checkSum compares a file with the sum that was declared for it, if one was.
-func checkSum(path, want string) error {
+// CheckSum compares a file with the sum that was declared for it, if one was.
+func CheckSum(path, want string) error {
 	if want == "" {
 		return nil
 	}

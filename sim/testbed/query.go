@@ -51,6 +51,7 @@ func (t *Testbed) prometheusHandler() http.Handler {
 		mux.HandleFunc(method+" /api/v1/query", func(w http.ResponseWriter, r *http.Request) { t.answerQuery(w, r, t.instantQuery) })
 		mux.HandleFunc(method+" /api/v1/query_range", func(w http.ResponseWriter, r *http.Request) { t.answerQuery(w, r, t.rangeQuery) })
 	}
+	t.serveInfo(mux)
 	for path, answer := range map[string]string{
 		"/-/healthy": "Prometheus Server is Healthy.\n",
 		"/-/ready":   "Prometheus Server is Ready.\n",
