@@ -22,6 +22,7 @@ func TestAuthorityInWords(t *testing.T) {
 		AuthorityState: AuthorityState{
 			Sources: []journal.AuthoritySource{
 				{Source: "file", Level: "act", By: "shop.toml"},
+				{Source: "command", Level: "observe", Why: "authority.json is damaged"},
 				{Source: "stop file", Level: "observe", By: "/state/stop", Since: at, Why: "it exists; remove it to go on"},
 			},
 			Pending: &plan, Superseded: "plan 00000001: it has expired",
@@ -35,6 +36,7 @@ func TestAuthorityInWords(t *testing.T) {
 	got, _, _ = strings.Cut(got, "\n\n")
 	want := `   authority observe   cycle 3 at 2026-01-01T12:00:00Z
   act      file        shop.toml
+  observe  command     authority.json is damaged
   observe  stop file   /state/stop, since 2026-01-01T12:00:00Z: it exists; remove it to go on
   no policy decided
   nothing to change

@@ -17,14 +17,21 @@ type AuthoritySource struct {
 
 // String is one line of a list of sources.
 func (s AuthoritySource) String() string {
-	line := fmt.Sprintf("%-8s %-11s %s", s.Level, s.Source, s.By)
+	var who []string
+	if s.By != "" {
+		who = append(who, s.By)
+	}
 	if !s.Since.IsZero() {
-		line += ", since " + s.Since.Format(time.RFC3339)
+		who = append(who, "since "+s.Since.Format(time.RFC3339))
 	}
-	if s.Why != "" {
-		line += ": " + s.Why
+	text := strings.Join(who, ", ")
+	switch {
+	case s.Why != "" && text != "":
+		text += ": " + s.Why
+	case s.Why != "":
+		text = s.Why
 	}
-	return strings.TrimRight(line, " ")
+	return strings.TrimRight(fmt.Sprintf("%-8s %-11s %s", s.Level, s.Source, text), " ")
 }
 
 // Approval says which plan an intent applies, and who let it.
