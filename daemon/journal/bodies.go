@@ -56,6 +56,9 @@ type Intent struct {
 	Pending        string                     `json:"pending,omitempty"`           // ID of the plan that waits for a person
 	Superseded     string                     `json:"superseded,omitempty"`        // why the plan that waited is gone
 	Approval       *Approval                  `json:"approval,omitempty"`          // the plan was approved; nil: it was not
+	Woken          string                     `json:"woken,omitempty"`             // why the cycle came before its time, between two intervals; empty: it did not
+	Alerts         []Alert                    `json:"alerts,omitempty"`            // that fired, the newest of them
+	AlertsOmitted  int                        `json:"alerts_omitted,omitempty"`    // how many more did
 	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
 }
 
@@ -84,6 +87,9 @@ type Outcome struct {
 	Live   policy.Action    `json:"live"`             // seen afterwards
 	State  policy.State     `json:"state"`            // measured afterwards
 	Errors []ObjectiveError `json:"errors,omitempty"` // of the interval, one for each objective
+	// Partial says that the time since the intent is not an interval under settings that stayed:
+	// the cycle that tells the outcome was woken, or the intent was of one that was.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // ObjectiveError is the error of one objective over the interval after an intent.

@@ -66,6 +66,9 @@ type Options struct {
 
 	Authority Authority     // nil: the rules file and annotations alone say what may be done
 	Desk      *approve.Desk // of the plan that waits for approval; nil: one of its own
+
+	// Alerts returns those that fire for the mesh, and how many more do; nil: none is known.
+	Alerts func() (list []journal.Alert, more int)
 }
 
 // Resume is what an earlier run, or the loop before a reload, left. The zero value: nothing.
@@ -86,6 +89,8 @@ type Resume struct {
 	said       map[string]string
 	sources    []journal.AuthoritySource
 	handedOver bool
+
+	interrupted *interval
 }
 
 // Loop runs the cycles of one mesh, one at a time. It is not safe for concurrent use.
@@ -114,6 +119,9 @@ type Loop struct {
 
 	handedOver bool // what is in force is the others' to set
 
+	woken       string    // why this cycle came before its time; empty: it did not
+	interrupted *interval // nil: no cycle was woken since the last one at its time
+
 	watch stopwatch
 }
 
@@ -132,7 +140,8 @@ func New(o Options) (*Loop, error) {
 		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
 		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
-		said: o.Resume.said, sources: o.Resume.sources, handedOver: o.Resume.handedOver, watch: stopwatch{clock: o.Clock},
+		said: o.Resume.said, sources: o.Resume.sources, handedOver: o.Resume.handedOver,
+		interrupted: o.Resume.interrupted, watch: stopwatch{clock: o.Clock},
 	}
 	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
 	return l, nil
@@ -144,6 +153,7 @@ func (l *Loop) Resume() Resume {
 		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
 		Commanded: l.commanded, Baseline: l.baseline, pending: l.pending, unresolved: l.unresolved, late: l.late,
 		said: l.said, sources: l.sources, handedOver: l.handedOver,
+		interrupted: l.interrupted,
 	}
 }
 
@@ -203,7 +213,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	r := Report{Mesh: l.o.Mesh.Name, At: at}
 	seen := l.observe(ctx, at)
 	r.Problems = seen.Problems
-	state := l.seen.Renew(seen.State)
+	state := l.renew(seen.State)
 	live, err := l.live(ctx)
 	r.fail(err)
 
@@ -218,6 +228,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 		Services: l.control.Hand(l.params, l.services, residuals), Limits: l.limits, Knobs: l.knobs, Guarded: live,
 		Drift: drift,
 	}
+	l.aside(intent)
 	authorise(intent, sources)
 	l.waiting(at, intent)
 	if live == nil {

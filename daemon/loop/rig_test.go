@@ -66,6 +66,7 @@ type fake struct {
 	latency float64
 	status  policy.Status // of every signal
 	frozen  bool          // samples get no newer
+	scrape  time.Duration // after each multiple of 5 s, samples are taken; 0: at any time
 	live    policy.Action
 	liveErr error
 	said    map[string]string // of the authority, by object
@@ -94,6 +95,9 @@ type fake struct {
 func (f *fake) Observe(_ context.Context, at time.Time) observe.Observation {
 	if f.frozen {
 		at = start
+	}
+	if f.scrape > 0 {
+		at = at.Add(-f.scrape).Truncate(5 * time.Second).Add(f.scrape)
 	}
 	var s policy.State
 	for _, x := range []struct {

@@ -17,9 +17,10 @@ var errNoTime = errors.New("it was not asked: the cycle had used up its interval
 // shadows asks the shadow policies, all at once, and records what they would have done.
 // It comes last, when the cycle has acted: no answer, late or wrong, can touch what is
 // done, and what they cost is bounded by their share of the interval and by what is left
-// of it, so that the next cycle is not late.
+// of it, so that the next cycle is not late. A cycle that was woken asks none: they are
+// compared by the interval.
 func (l *Loop) shadows(ctx context.Context, at time.Time, r *Report) {
-	if len(l.o.Shadows) == 0 || r.Intent.Live == nil {
+	if len(l.o.Shadows) == 0 || r.Intent.Live == nil || l.woken != "" {
 		return
 	}
 	defer l.watch.time(StageShadow)()

@@ -14,10 +14,8 @@ import (
 // verify closes the intent of the cycle before: what is in force now, and what the
 // interval in between measured. It moves the control state.
 func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *Report) *journal.Outcome {
-	choice := l.origin(live).Choice()
-	control, measured := l.control.Measure(l.params, l.services, state, choice)
-	l.control = control
-	r.Flagged = choice.Flagged && slices.ContainsFunc(measured, func(m margin.Measured) bool { return m.Known })
+	_, _, whole := l.since()
+	measured := l.measure(state, live, r)
 	late := l.late
 	l.late = nil
 	for _, out := range late {
@@ -30,7 +28,7 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	if l.open == nil {
 		return nil
 	}
-	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured)}
+	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured), Partial: !whole || l.woken != ""}
 	out.Result = result(l.open, live, l.own, l.applied)
 	if l.applied != nil {
 		out.Error = l.applied.Error()
@@ -38,6 +36,20 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	l.open = nil
 	l.close(at, out, r)
 	return out
+}
+
+// measure has the interval that ends counted; with a cycle that was woken none does.
+func (l *Loop) measure(state policy.State, live policy.Action, r *Report) []margin.Measured {
+	if l.woken != "" {
+		l.interrupt()
+		return nil
+	}
+	choice := l.origin(live).Choice()
+	l.interrupted = nil
+	control, measured := l.control.Measure(l.params, l.services, state, choice)
+	l.control = control
+	r.Flagged = choice.Flagged && slices.ContainsFunc(measured, func(m margin.Measured) bool { return m.Known })
+	return measured
 }
 
 // close records an outcome, if there is one. One that cannot be recorded is kept for the
@@ -57,25 +69,29 @@ func (l *Loop) close(at time.Time, out *journal.Outcome, r *Report) {
 	}
 }
 
-// origin says how the settings in force since the open intent came about.
+// origin says how the settings in force over the interval came about.
 func (l *Loop) origin(live policy.Action) margin.Origin {
-	i := l.open
-	if i == nil {
+	i, own, whole := l.since()
+	if i == nil || !whole {
 		return margin.Origin{}
 	}
 	return margin.Origin{
 		// A plan that a person approved is a choice of minutes ago, under the margins and the
 		// load of then, and one that waits is none yet: at approve all is budget spent, not debt.
-		Own: l.own && i.PolicyRole == journal.RoleActive, Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
+		Own: own && i.PolicyRole == journal.RoleActive, Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
 		Held: i.Hold != "", Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding),
 	}
 }
 
-// residuals says whether what was measured since the open intent is of the settings in
+// residuals says whether what was measured over an interval is of the settings in
 // force: if they are others than were in force then, the measurement says nothing of
 // the prediction for them. Without an intent, nothing is known to have changed.
 func (l *Loop) residuals(live policy.Action) margin.Residuals {
-	if i := l.open; i != nil && live != nil && !live.Equal(i.Guarded, policy.Rounding) && (i.Act || !live.Equal(i.Live, policy.Rounding)) {
+	i, _, whole := l.since()
+	if l.woken != "" || !whole {
+		return margin.Unsteady
+	}
+	if i != nil && live != nil && !live.Equal(i.Guarded, policy.Rounding) && (i.Act || !live.Equal(i.Live, policy.Rounding)) {
 		return margin.Unsteady
 	}
 	return margin.Pending

@@ -18,16 +18,20 @@ func (n *Newest) Renew(state policy.State) policy.State {
 	if n.times == nil {
 		n.times = map[signalKey]time.Time{}
 	}
+	for _, s := range n.Mark(state) {
+		if s.Status == policy.Valid {
+			n.times[signalKey{s.Service, s.Name}] = s.At
+		}
+	}
+	return state
+}
+
+// Mark is Renew, but remembers nothing of the state.
+func (n *Newest) Mark(state policy.State) policy.State {
 	for i, s := range state {
-		if s.Status != policy.Valid {
-			continue
-		}
-		key := signalKey{s.Service, s.Name}
-		if !s.At.After(n.times[key]) {
+		if s.Status == policy.Valid && !s.At.After(n.times[signalKey{s.Service, s.Name}]) {
 			state[i].Status, state[i].Value = policy.Stale, 0
-			continue
 		}
-		n.times[key] = s.At
 	}
 	return state
 }
