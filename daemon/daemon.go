@@ -330,8 +330,9 @@ func (g *generation) closeIdle() {
 	}
 }
 
-// Stop ends everything and returns when nothing of it is left. The settings stay as
-// they are (on_stop = "hold"). A second Stop does nothing.
+// Stop ends everything and returns when nothing of it is left. The settings stay as they
+// are, or are given back where the rules file says on_stop = "release". A second Stop
+// does nothing.
 func (d *Daemon) Stop(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -348,6 +349,8 @@ func (d *Daemon) Stop(ctx context.Context) error {
 		err = d.server.Stop(ctx)
 	}
 	g.stop(ctx)
+	err = errors.Join(err, d.giveBackAtStop(ctx, g))
+	g.closeIdle()
 	d.tidying.stop()
 	d.end()
 	return errors.Join(err, d.journal.Close())

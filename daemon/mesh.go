@@ -21,14 +21,16 @@ import (
 
 // mesh is all that runs for one rules file.
 type mesh struct {
-	rules    *rules.Mesh
-	options  loop.Options // without what an earlier loop leaves
-	policies *policies
-	loop     *loop.Loop // nil until start; used by one goroutine at a time
-	accounts *accounts  // likewise
-	desk     *approve.Desk
-	settling settling // of the goroutine that runs the cycles
-	last     atomic.Pointer[loop.Report]
+	rules     *rules.Mesh
+	options   loop.Options // without what an earlier loop leaves
+	policies  *policies
+	loop      *loop.Loop // nil until start; used by one goroutine at a time
+	accounts  *accounts  // likewise
+	desk      *approve.Desk
+	releasers []actuate.Releaser
+	settling  settling  // of the goroutine that runs the cycles
+	blind     blindness // likewise
+	last      atomic.Pointer[loop.Report]
 }
 
 // newMesh builds a mesh; nothing is started and nothing is asked yet.
@@ -37,7 +39,7 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.File, err)
 	}
-	actuator, err := newActuator(m, cluster)
+	routes, replicas, err := newActuators(m, cluster)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.File, err)
 	}
@@ -52,8 +54,8 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	if d.desks[m.Name] == nil {
 		d.desks[m.Name] = approve.NewDesk(m.Name)
 	}
-	return &mesh{rules: m, policies: p, desk: d.desks[m.Name], options: loop.Options{
-		Mesh: m, Observer: observer, Actuator: actuator, Journal: d.journal,
+	return &mesh{rules: m, policies: p, releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
+		Mesh: m, Observer: observer, Actuator: newActuator(m, actuate.Group{routes, replicas}), Journal: d.journal,
 		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
 		Authority: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
 		Shadows: p.shadows, ShadowTimeout: m.Interval / 5, Clock: d.o.Since,
@@ -72,16 +74,11 @@ func newObserver(c *config.Config, m *rules.Mesh, source prometheusClient) (*obs
 
 // newActuator chooses, once, whether anything can be written: where the ceiling is observe
 // the actuator that the loop gets cannot.
-func newActuator(m *rules.Mesh, cluster kubernetesClient) (loop.Actuator, error) {
-	routes, replicas, err := newActuators(m, cluster)
-	if err != nil {
-		return nil, err
-	}
-	group := actuate.Group{routes, replicas}
+func newActuator(m *rules.Mesh, group actuate.Group) loop.Actuator {
 	if m.Guard.Authority == rules.AuthorityObserve {
-		return dryrun.New(group), nil
+		return dryrun.New(group)
 	}
-	return group, nil
+	return group
 }
 
 func newActuators(m *rules.Mesh, cluster kubernetesClient) (*istio.Actuator, *kube.Actuator, error) {
@@ -208,6 +205,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 			logger.Warn("something failed in the cycle", "cycle", report.Intent.Cycle, "hold", report.Intent.Hold, "err", report.Err)
 		}
 		m.last.Store(&report)
+		d.giveBackBlind(hard, m, &report)
 		if d.o.Watch != nil {
 			d.o.Watch(report)
 		}

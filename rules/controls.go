@@ -32,6 +32,9 @@ func readGuard(t *Table) Guard {
 		ChangesPerHour: DefaultChangesPerHour,
 		OnDrift:        OnDriftHold,
 		ApprovalExpiry: DefaultApprovalExpiry,
+		OnStop:         OnStopHold,
+		OnNoData:       OnNoDataHold,
+		NoDataGrace:    DefaultNoDataGrace,
 	}
 	if t == nil {
 		return g
@@ -44,6 +47,12 @@ func readGuard(t *Table) Guard {
 	}
 	g.TotalBlocking = t.Number("total_blocking", DefaultTotalBlocking, 0, 1)
 	g.OnDrift = OnDrift(t.OneOf("on_drift", string(OnDriftHold), string(OnDriftHold), string(OnDriftAdopt)))
+	g.OnStop = OnStop(t.OneOf("on_stop", string(OnStopHold), string(OnStopHold), string(OnStopRelease)))
+	g.OnNoData = OnNoData(t.OneOf("on_no_data", string(OnNoDataHold), string(OnNoDataHold), string(OnNoDataBaseline)))
+	g.NoDataGrace = t.Duration("no_data_grace", DefaultNoDataGrace, time.Second)
+	if t.Has("no_data_grace") && g.OnNoData != OnNoDataBaseline {
+		t.Invalid("no_data_grace", `is of no use without on_no_data = "baseline"`, "add that, or remove the key")
+	}
 	g.ApprovalExpiry = t.Duration("approval_expiry", DefaultApprovalExpiry, time.Second)
 	g.ChangesPerHour = t.Whole("changes_per_hour", DefaultChangesPerHour, 1, 1_000_000)
 	g.Cooldown, g.CooldownGiven = t.Duration("cooldown", 0, 0), t.Has("cooldown")

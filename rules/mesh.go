@@ -113,6 +113,9 @@ type Guard struct {
 	ChangesPerHour int           // in any hour, raising blocking not counted
 	OnDrift        OnDrift       // what to do when somebody else changes a setting
 	ApprovalExpiry time.Duration // how long a plan waits for a person
+	OnStop         OnStop        // what becomes of the settings when windvane is stopped
+	OnNoData       OnNoData      // likewise when it is blind for longer than NoDataGrace
+	NoDataGrace    time.Duration
 
 	// Cooldown is the time from one change to the next, raising blocking excepted: what the
 	// file gives, else what settle and the signals' look-back take together.
@@ -128,6 +131,24 @@ type OnDrift string
 const (
 	OnDriftHold  OnDrift = "hold"  // nothing is set until it is put back
 	OnDriftAdopt OnDrift = "adopt" // windvane goes on from there
+)
+
+// OnStop says what becomes of the settings when windvane is stopped in good order.
+type OnStop string
+
+// A crash is no stop: the next start, or `windvane release`, goes on from it.
+const (
+	OnStopHold    OnStop = "hold"    // they stay as they are
+	OnStopRelease OnStop = "release" // they become what they were before windvane
+)
+
+// OnNoData says what becomes of the settings when signals are missing for long.
+type OnNoData string
+
+// The baseline protects nothing: that is for meshes that are safe without windvane.
+const (
+	OnNoDataHold     OnNoData = "hold"     // they stay as they are, without limit
+	OnNoDataBaseline OnNoData = "baseline" // after a time of grace they become what they were before windvane
 )
 
 // PolicyRole is what a policy's decisions are used for.

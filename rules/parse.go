@@ -24,6 +24,7 @@ const (
 	DefaultTotalBlocking  = .5
 	DefaultChangesPerHour = 600
 	DefaultApprovalExpiry = 15 * time.Minute
+	DefaultNoDataGrace    = 10 * time.Minute
 )
 
 // Load reads the rules file of one mesh. What is wrong with its content comes as

@@ -36,7 +36,7 @@ func TestLoadOfTheDesignsExample(t *testing.T) {
 			Blocking:   &Blocking{Maximum: .8, Status: 429, Levels: 6},
 		}},
 		Workloads: []Workload{{Name: "node-v1", Deployment: "default/node-v1", Minimum: 1, Maximum: 5, Cost: .2}},
-		Guard:     Guard{Authority: AuthorityObserve, MaxStep: .2, TotalBlocking: .5, ChangesPerHour: 600, OnDrift: OnDriftHold, ApprovalExpiry: 15 * time.Minute, Cooldown: 2 * time.Second},
+		Guard:     Guard{Authority: AuthorityObserve, MaxStep: .2, TotalBlocking: .5, ChangesPerHour: 600, OnDrift: OnDriftHold, ApprovalExpiry: 15 * time.Minute, OnStop: OnStopHold, OnNoData: OnNoDataHold, NoDataGrace: 10 * time.Minute, Cooldown: 2 * time.Second},
 		Policies:  []PolicyRef{{Name: "planner", Plugin: "planner", Role: RoleActive}},
 	}
 	if d := cmp.Diff(want, got, plain); d != "" {

@@ -59,6 +59,8 @@ type Intent struct {
 	Woken          string                     `json:"woken,omitempty"`             // why the cycle came before its time, between two intervals; empty: it did not
 	Alerts         []Alert                    `json:"alerts,omitempty"`            // that fired, the newest of them
 	AlertsOmitted  int                        `json:"alerts_omitted,omitempty"`    // how many more did
+	Evidence       json.RawMessage            `json:"evidence,omitempty"`          // the host's, against leaving the mesh to the policy, for restarts; opaque here
+	Revert         *Revert                    `json:"revert,omitempty"`            // a change was not followed; nil: none
 	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
 }
 
@@ -90,6 +92,8 @@ type Outcome struct {
 	// Partial says that the time since the intent is not an interval under settings that stayed:
 	// the cycle that tells the outcome was woken, or the intent was of one that was.
 	Partial bool `json:"partial,omitempty"`
+
+	Verified *Verified `json:"verified,omitempty"` // nil: nothing could be judged
 }
 
 // ObjectiveError is the error of one objective over the interval after an intent.
@@ -111,6 +115,7 @@ type Note struct {
 // Release says that the settings were given back: what was commanded, and the baselines, are
 // of no meaning any more.
 type Release struct {
-	Objects []string `json:"objects"` // that were restored, or were so already
-	Forced  bool     `json:"forced"`  // over the changes of others
+	Objects []string `json:"objects"`          // that were restored, or were so already
+	Forced  bool     `json:"forced"`           // over the changes of others
+	Reason  string   `json:"reason,omitempty"` // why windvane did it by itself; empty: a person did
 }

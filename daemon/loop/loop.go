@@ -12,6 +12,7 @@ import (
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/observe"
+	"github.com/windvane/windvane/daemon/verify"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
@@ -66,6 +67,7 @@ type Options struct {
 
 	Authority Authority     // nil: the rules file and annotations alone say what may be done
 	Desk      *approve.Desk // of the plan that waits for approval; nil: one of its own
+	Demoter   Demoter       // nil: nothing is demoted
 
 	// Alerts returns those that fire for the mesh, and how many more do; nil: none is known.
 	Alerts func() (list []journal.Alert, more int)
@@ -89,6 +91,8 @@ type Resume struct {
 	said       map[string]string
 	sources    []journal.AuthoritySource
 	handedOver bool
+	evidence   evidence
+	changed    time.Time
 
 	interrupted *interval
 }
@@ -122,6 +126,11 @@ type Loop struct {
 	woken       string    // why this cycle came before its time; empty: it did not
 	interrupted *interval // nil: no cycle was woken since the last one at its time
 
+	following *verify.Watch
+	findings  []verify.Finding // of this cycle; nil: nothing could be judged, or not in one that was woken
+	evidence  evidence
+	changed   time.Time // when windvane wrote last; zero: not since the start
+
 	watch stopwatch
 }
 
@@ -143,6 +152,10 @@ func New(o Options) (*Loop, error) {
 		said: o.Resume.said, sources: o.Resume.sources, handedOver: o.Resume.handedOver,
 		interrupted: o.Resume.interrupted, watch: stopwatch{clock: o.Clock},
 	}
+	l.following, l.changed, l.evidence = verify.New(o.Mesh), o.Resume.changed, o.Resume.evidence
+	if o.Active != nil {
+		l.evidence = l.evidence.adopt(o.Active.Name)
+	}
 	l.control = o.Resume.Control.Adopt(l.params, l.services, o.Initial)
 	return l, nil
 }
@@ -152,7 +165,7 @@ func (l *Loop) Resume() Resume {
 	return Resume{
 		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
 		Commanded: l.commanded, Baseline: l.baseline, pending: l.pending, unresolved: l.unresolved, late: l.late,
-		said: l.said, sources: l.sources, handedOver: l.handedOver,
+		said: l.said, sources: l.sources, handedOver: l.handedOver, evidence: l.evidence, changed: l.changed,
 		interrupted: l.interrupted,
 	}
 }
@@ -175,6 +188,10 @@ func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
 			return Resume{}, fmt.Errorf("control state in the journal's intent of cycle %d: %w", newest.Cycle, err)
 		}
 	}
+	var err error
+	if r.evidence, err = readEvidence(newest.Evidence); err != nil {
+		return Resume{}, fmt.Errorf("evidence in the journal's intent of cycle %d: %w", newest.Cycle, err)
+	}
 	return r, nil
 }
 
@@ -190,6 +207,16 @@ func (r Resume) Left() []policy.Action {
 	return out
 }
 
+// Released tells the loop that its settings were given back: none in force is its own.
+func (l *Loop) Released() {
+	l.commanded, l.baseline, l.pending = nil, nil, nil
+	if l.open != nil {
+		given := *l.open
+		given.Act = false // what it wrote was given back
+		l.open = &given
+	}
+}
+
 // Report is what one cycle found and did.
 type Report struct {
 	Mesh     string
@@ -203,6 +230,10 @@ type Report struct {
 	Control  margin.Control    // after the cycle
 	Shadows  []journal.ShadowAnswer
 	Stages   []StageTime // those that there were
+	Demoted  string      // why windvane has lowered the mesh to observe in this cycle; empty: it has not
+	Harm     float64     // how near the evidence is to that, from 0 to 1
+
+	Verified *journal.Verified // nil: nothing could be judged
 }
 
 // Cycle runs one cycle at the given time. It does not fail: what could not be done
@@ -219,8 +250,10 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 
 	sources := l.allowed(at)
 
-	residuals, drift := l.residuals(live), l.drift(live, authority.Effective(sources))
+	l.follow(state, live, &r)
+	residuals, drift := l.residuals(state, live), l.drift(live, authority.Effective(sources))
 	r.Outcome = l.verify(at, state, live, &r)
+	sources = l.demote(at, sources, &r)
 
 	intent := &r.Intent
 	*intent = journal.Intent{
@@ -229,17 +262,20 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 		Drift: drift,
 	}
 	l.aside(intent)
+	l.backOff(intent)
 	authorise(intent, sources)
 	l.waiting(at, intent)
 	if live == nil {
 		intent.Hold = HoldNoLive
 	} else {
 		l.decide(ctx, at, residuals, &r)
+		l.revert(at, &r)
 		l.prepare(ctx, &r)
 	}
 	l.commit(ctx, at, &r)
+	l.acted(at, intent)
 	l.shadows(ctx, at, &r)
-	r.Control, r.Stages = l.control, l.watch.taken
+	r.Control, r.Harm, r.Stages = l.control, l.harmRatio(), l.watch.taken
 	return r
 }
 

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/windvane/windvane/daemon/actuate"
+	"github.com/windvane/windvane/daemon/authority"
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/guard"
+)
+
+// Why windvane gave the settings of a mesh back by itself, as its rules file asks for.
+const (
+	givenBackAtStop  = "stop"    // on_stop = "release"
+	givenBackBlindly = "no_data" // on_no_data = "baseline"
+)
+
+// blindness is how long a mesh has had no data.
+type blindness struct {
+	since     time.Time // zero: it has data
+	givenBack bool      // since then
+}
+
+// look counts a cycle, and reports whether the settings are to be given back.
+func (b *blindness) look(report *loop.Report, g rules.Guard) bool {
+	if report.Intent.Hold != string(guard.NoData) {
+		*b = blindness{}
+		return false
+	}
+	if b.since.IsZero() {
+		b.since = report.At
+	}
+	return g.OnNoData == rules.OnNoDataBaseline && !b.givenBack && report.At.Sub(b.since) >= g.NoDataGrace
+}
+
+// giveBackBlind gives a mesh's settings back that has had no data for its time of grace. It
+// is for the goroutine that runs the cycles. What fails is tried again in the next cycle.
+func (d *Daemon) giveBackBlind(ctx context.Context, m *mesh, report *loop.Report) {
+	if !m.blind.look(report, m.rules.Guard) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.options.Timeout)
+	defer cancel()
+	err := d.giveBack(ctx, m, report.At, givenBackBlindly)
+	if err != nil {
+		m.options.Logger.Error("no data for long, and the settings could not be given back", "since", m.blind.since, "err", err)
+		return
+	}
+	m.blind.givenBack = true
+	m.options.Logger.Warn("no data for long: the settings are again what they were before windvane", "since", m.blind.since)
+}
+
+// giveBackAtStop gives back what the meshes' rules files say that it shall at a stop.
+func (d *Daemon) giveBackAtStop(ctx context.Context, g *generation) error {
+	var errs []error
+	for _, m := range g.meshes {
+		if m.rules.Guard.OnStop != rules.OnStopRelease {
+			continue
+		}
+		if err := d.giveBack(ctx, m, time.Now(), givenBackAtStop); err != nil {
+			errs = append(errs, fmt.Errorf("mesh %s: on_stop = \"release\": %w; `windvane release %[1]s` tries again", m.rules.Name, err))
+			continue
+		}
+		m.options.Logger.Info("stopped: the settings are again what they were before windvane")
+	}
+	return errors.Join(errs...)
+}
+
+// giveBack makes the settings of a mesh what they were before windvane wrote any of them,
+// if it may write and has written. No cycle of the mesh may run meanwhile.
+func (d *Daemon) giveBack(ctx context.Context, m *mesh, at time.Time, reason string) error {
+	leave := m.options.Authority.Enter()
+	defer leave()
+	now := append(m.options.Authority.Sources(), authority.Ceiling(m.rules))
+	left, last := m.loop.Resume(), m.last.Load()
+	if len(left.Baseline) == 0 || last == nil || last.Intent.Authority == string(rules.AuthorityObserve) || authority.Effective(now) == rules.AuthorityObserve {
+		return nil
+	}
+	released, err := actuate.Release(ctx, m.releasers, actuate.ReleaseOptions{Known: left.Baseline, Commanded: left.Left()})
+	if err != nil {
+		return err
+	}
+	m.loop.Released()
+	_, err = d.journal.Append(at, m.rules.Name, journal.KindRelease, journal.Release{Objects: names(released), Reason: reason}, true)
+	return err
+}
