@@ -86,6 +86,7 @@ func (t *Testbed) handle(w http.ResponseWriter, r *http.Request, handle func(*re
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.count(&request{r, body})
 	if t.faults.Kubernetes {
 		return nil, apierrors.NewServiceUnavailable("switched off by the test")
 	}

@@ -73,6 +73,7 @@ type Testbed struct {
 	objects  *objects
 	elapsed  time.Duration // since start
 	faults   Faults
+	requests map[string]int // see Requests
 }
 
 // New builds a testbed at its start time and opens its servers. The caller must Close it.
