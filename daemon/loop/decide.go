@@ -51,14 +51,20 @@ func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residu
 	checked := l.watch.time(StageGuard)
 	result := guard.Check(o, decision.Action)
 	checked()
-	for _, e := range result.Edits {
-		intent.Edits = append(intent.Edits, journal.Edit{Reason: string(e.Reason), KnobID: e.KnobID, From: e.From, To: e.To})
-	}
+	intent.Edits = edits(result.Edits)
 	intent.Hold, r.Guard = string(result.Refused), result.Detail
 	intent.Guarded = result.Action
 	intent.Plan = policy.Diff(intent.Live, result.Action, planTolerance)
 	intent.Act = len(intent.Plan) > 0 && intent.Authority == string(rules.AuthorityAct)
 	l.approve(o, intent)
+}
+
+// edits are the guard's in the journal's form.
+func edits(made []guard.Edit) (out []journal.Edit) {
+	for _, e := range made {
+		out = append(out, journal.Edit{Reason: string(e.Reason), KnobID: e.KnobID, From: e.From, To: e.To})
+	}
+	return out
 }
 
 // planTolerance is half of the smallest change of a weight that Istio can tell.
@@ -92,6 +98,9 @@ func (l *Loop) record(at time.Time, r *Report) {
 	defer l.watch.time(StageRecord)()
 	intent := &r.Intent
 	control, err := json.Marshal(l.control)
+	if err == nil {
+		intent.Evidence, err = json.Marshal(l.evidence)
+	}
 	if err == nil {
 		intent.Control, intent.Commanded, intent.Baseline = control, l.commanded, l.baseline
 		if l.unresolved != nil {

@@ -68,6 +68,9 @@ type fake struct {
 	frozen  bool          // samples get no newer
 	scrape  time.Duration // after each multiple of 5 s, samples are taken; 0: at any time
 	live    policy.Action
+	follows policy.Action // what requests do; nil: live
+	offered float64       // requests/s
+	split   bool          // there is the signal
 	liveErr error
 	said    map[string]string // of the authority, by object
 
@@ -99,12 +102,22 @@ func (f *fake) Observe(_ context.Context, at time.Time) observe.Observation {
 	if f.scrape > 0 {
 		at = at.Add(-f.scrape).Truncate(5 * time.Second).Add(f.scrape)
 	}
-	var s policy.State
-	for _, x := range []struct {
+	type measured struct {
 		name  string
 		role  policy.Role
 		value float64
-	}{{"carried", policy.RoleCarried, 10}, {"latency", policy.RoleLatency, f.latency}, {"offered", policy.RoleOffered, 10}} {
+	}
+	follows := f.follows
+	if follows == nil {
+		follows = f.live
+	}
+	blocking, _ := follows.Get(block)
+	all := []measured{{"carried", policy.RoleCarried, f.offered * (1 - blocking)}, {"latency", policy.RoleLatency, f.latency}, {"offered", policy.RoleOffered, f.offered}}
+	if weight, _ := follows.Get(v1); f.split {
+		all = append(all, measured{"split/v1", policy.RoleContext, weight}, measured{"split/v2", policy.RoleContext, 1 - weight})
+	}
+	var s policy.State
+	for _, x := range all {
 		signal := policy.Signal{Name: x.name, Service: "a", Role: x.role, Status: f.status}
 		if f.status == policy.Valid {
 			signal.Value, signal.At = x.value, at
@@ -194,7 +207,7 @@ func (f fallback) Decide(_ context.Context, o policy.Observation) (policy.Decisi
 }
 
 func newFake() *fake {
-	return &fake{latency: .05, status: policy.Valid, live: action(0, .5), expected: true}
+	return &fake{offered: 10, latency: .05, status: policy.Valid, live: action(0, .5), expected: true}
 }
 
 func newLoop(t *testing.T, f *fake, authority string, change func(*Options)) *Loop {

@@ -65,6 +65,6 @@ func answer(ctx context.Context, s Decider, o policy.Observation) journal.Shadow
 func (l *Loop) observation(at time.Time, i *journal.Intent) policy.Observation {
 	return policy.Observation{
 		Mesh: l.o.Mesh.Name, At: at, State: i.State, Live: i.Live,
-		Knobs: l.knobs, Limits: l.limits, Services: i.Services,
+		Knobs: l.knobs, Limits: i.Limits, Services: i.Services,
 	}
 }

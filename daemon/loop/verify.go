@@ -28,7 +28,7 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	if l.open == nil {
 		return nil
 	}
-	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured), Partial: !whole || l.woken != ""}
+	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured), Partial: !whole || l.woken != "", Verified: r.Verified}
 	out.Result = result(l.open, live, l.own, l.applied)
 	if l.applied != nil {
 		out.Error = l.applied.Error()
@@ -44,10 +44,11 @@ func (l *Loop) measure(state policy.State, live policy.Action, r *Report) []marg
 		l.interrupt()
 		return nil
 	}
-	choice := l.origin(live).Choice()
+	choice := l.origin(state, live).Choice()
 	l.interrupted = nil
 	control, measured := l.control.Measure(l.params, l.services, state, choice)
 	l.control = control
+	l.charge(measured, choice)
 	r.Flagged = choice.Flagged && slices.ContainsFunc(measured, func(m margin.Measured) bool { return m.Known })
 	return measured
 }
@@ -70,25 +71,25 @@ func (l *Loop) close(at time.Time, out *journal.Outcome, r *Report) {
 }
 
 // origin says how the settings in force over the interval came about.
-func (l *Loop) origin(live policy.Action) margin.Origin {
+func (l *Loop) origin(state policy.State, live policy.Action) margin.Origin {
 	i, own, whole := l.since()
-	if i == nil || !whole {
+	if i == nil || !whole || l.settling(state) {
 		return margin.Origin{}
 	}
 	return margin.Origin{
 		// A plan that a person approved is a choice of minutes ago, under the margins and the
 		// load of then, and one that waits is none yet: at approve all is budget spent, not debt.
-		Own: own && i.PolicyRole == journal.RoleActive, Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
-		Held: i.Hold != "", Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding),
+		Own: own && i.PolicyRole == journal.RoleActive && !i.Reverts(), Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
+		Held: i.Hold != "", Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding) && !l.away(),
 	}
 }
 
 // residuals says whether what was measured over an interval is of the settings in
 // force: if they are others than were in force then, the measurement says nothing of
 // the prediction for them. Without an intent, nothing is known to have changed.
-func (l *Loop) residuals(live policy.Action) margin.Residuals {
+func (l *Loop) residuals(state policy.State, live policy.Action) margin.Residuals {
 	i, _, whole := l.since()
-	if l.woken != "" || !whole {
+	if l.woken != "" || !whole || l.away() || l.settling(state) {
 		return margin.Unsteady
 	}
 	if i != nil && live != nil && !live.Equal(i.Guarded, policy.Rounding) && (i.Act || !live.Equal(i.Live, policy.Rounding)) {

@@ -120,3 +120,9 @@ func (s State) Retry() (cycle uint64) {
 	}
 	return cycle
 }
+
+// Forget returns the state without what was found of services.
+func (s State) Forget() State {
+	s.Services = nil
+	return s
+}

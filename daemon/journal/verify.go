@@ -1,0 +1,39 @@
+package journal
+
+import "github.com/windvane/windvane/plugins/policy"
+
+// Verified says whether the services of a mesh followed the settings in force, by what was
+// observed of their requests.
+type Verified struct {
+	Converged int `json:"converged,omitempty"` // services
+	NotYet    int `json:"not_yet,omitempty"`
+	Undecided int `json:"undecided,omitempty"` // nothing is measured, or of too few requests
+	Failed    int `json:"failed,omitempty"`
+
+	Away []Away `json:"away,omitempty"` // what does not follow; at most AwayEntries
+}
+
+// AwayEntries bounds Verified.Away.
+const AwayEntries = 16
+
+// Away is a share of requests that is not as commanded, beyond chance.
+type Away struct {
+	Service  string        `json:"service"`
+	KnobID   policy.KnobID `json:"knob"`
+	Low      float64       `json:"low"` // the least and the most that was commanded meanwhile
+	High     float64       `json:"high"`
+	Observed float64       `json:"observed"`
+	Requests float64       `json:"requests"` // about so many
+	Cycles   int           `json:"cycles"`   // in a row, in which the service did not follow
+}
+
+// Revert says that services did not follow a change in time, so that their settings are put back to
+// what was in force before. Blocking is never lowered for it.
+type Revert struct {
+	Services []string `json:"services"`
+	Cycle    uint64   `json:"retry_cycle"`    // in which changes may be made again
+	Held     string   `json:"held,omitempty"` // why nothing is put back; empty: it is
+}
+
+// Reverts reports whether the intent puts settings back, in place of what was decided.
+func (i *Intent) Reverts() bool { return i.Revert != nil && i.Revert.Held == "" }

@@ -1,0 +1,136 @@
+package loop
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/windvane/windvane/daemon/authority"
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/verify"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/harm"
+	"github.com/windvane/windvane/rules/margin"
+)
+
+// Demoter lowers the mesh to observe, until a person lifts that. Whether it could be
+// written or not, the sources say so from then on.
+type Demoter interface {
+	Demote(reason string, at time.Time) error
+}
+
+// evidence is what speaks against leaving the mesh to the policy. It is kept in the journal
+// with the control state, and begins anew when a person lifts a demotion. What is about the
+// policy begins anew with another one.
+type evidence struct {
+	Policy  string       `json:"policy,omitempty"` // the active one
+	Demoted bool         `json:"demoted,omitempty"`
+	Harm    []charge     `json:"harm,omitempty"`
+	Follow  verify.State `json:"follow,omitzero"`
+}
+
+// charge is the evidence that one objective is harmed.
+type charge struct {
+	Service string `json:"service"`
+	Signal  string `json:"signal"`
+	harm.Evidence
+}
+
+// adopt returns the evidence of a loop whose active policy has the name.
+func (e evidence) adopt(name string) evidence {
+	if e.Policy != name {
+		e.Policy, e.Harm = name, nil
+	}
+	return e
+}
+
+// readEvidence reads what an intent has.
+func readEvidence(raw json.RawMessage) (e evidence, err error) {
+	if len(raw) > 0 {
+		err = json.Unmarshal(raw, &e)
+	}
+	return e, err
+}
+
+// charge weighs the errors of an interval. Only those count against the policy that are of its own choice
+// in force, and not of the fallback of a decision with nothing feasible, which sheds all
+// that it may: without it, it would be worse.
+func (l *Loop) charge(measured []margin.Measured, choice margin.Choice) {
+	if !choice.Counted || choice.Flagged {
+		return
+	}
+	out := make([]charge, 0, len(measured))
+	i := 0
+	for _, s := range l.services {
+		for _, o := range s.Objectives {
+			c := charge{Service: s.Name, Signal: o.Signal}
+			if k := slices.IndexFunc(l.evidence.Harm, c.same); k >= 0 {
+				c = l.evidence.Harm[k]
+			}
+			if m := measured[i]; m.Known && m.Counted {
+				c.Evidence = c.Add(harm.Limit(o.Budget), m.Error)
+			}
+			out = append(out, c)
+			i++
+		}
+	}
+	l.evidence.Harm = out
+}
+
+func (c charge) same(other charge) bool {
+	return c.Service == other.Service && c.Signal == other.Signal
+}
+
+// demote lowers the mesh to observe if the evidence asks for it, and returns the sources of
+// the authority after that. The settings stay: what protects is not taken back.
+func (l *Loop) demote(at time.Time, sources []journal.AuthoritySource, r *Report) []journal.AuthoritySource {
+	level := authority.Effective(sources)
+	demoted := slices.ContainsFunc(sources, func(s journal.AuthoritySource) bool { return s.Source == authority.SourceDemotion })
+	switch {
+	case demoted:
+		l.evidence.Demoted = true
+	case l.evidence.Demoted && authority.Above(level, rules.AuthorityObserve):
+		l.evidence.Demoted, l.evidence.Harm, l.evidence.Follow = false, nil, l.evidence.Follow.Forget()
+	}
+	if level != rules.AuthorityAct || l.o.Demoter == nil {
+		return sources
+	}
+	r.Demoted = l.harmed()
+	if r.Demoted == "" {
+		r.Demoted = l.ineffective()
+	}
+	if r.Demoted == "" {
+		return sources
+	}
+	if err := l.o.Demoter.Demote(r.Demoted, at); err != nil {
+		r.fail(fmt.Errorf("demote the mesh: %w", err))
+	}
+	l.evidence.Demoted = true
+	return l.allowed(at)
+}
+
+// harmed says which objective the policy harms; empty: none.
+func (l *Loop) harmed() string {
+	for _, s := range l.services {
+		for _, o := range s.Objectives {
+			i := slices.IndexFunc(l.evidence.Harm, charge{Service: s.Name, Signal: o.Signal}.same)
+			if i < 0 || !l.evidence.Harm[i].Harm(len(l.evidence.Harm)) {
+				continue
+			}
+			return fmt.Sprintf("policy %s does harm: of late %s of %s is broken in about %.0f %% of the intervals that it decided, where its error budget is %.3g %% "+
+				"and up to %.3g %% is tolerated; chance explains that with a probability of at most %v",
+				l.evidence.Policy, o.Signal, s.Name, 100*l.evidence.Harm[i].Recent, 100*o.Budget, 100*harm.Limit(o.Budget), harm.Alpha)
+		}
+	}
+	return ""
+}
+
+// HarmRatio is how near the evidence is to a demotion, from 0 to 1.
+func (l *Loop) harmRatio() float64 {
+	near := 0.
+	for _, c := range l.evidence.Harm {
+		near = max(near, min(1, c.Near(len(l.evidence.Harm))))
+	}
+	return near
+}
