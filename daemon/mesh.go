@@ -31,6 +31,7 @@ type mesh struct {
 	settling  settling  // of the goroutine that runs the cycles
 	blind     blindness // likewise
 	last      atomic.Pointer[loop.Report]
+	ended     atomic.Pointer[time.Time] // see alive; nil until start
 }
 
 // newMesh builds a mesh; nothing is started and nothing is asked yet.
@@ -57,7 +58,7 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	return &mesh{rules: m, policies: p, releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
 		Mesh: m, Observer: observer, Actuator: newActuator(m, actuate.Group{routes, replicas}), Journal: d.journal,
 		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
-		Authority: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
+		Authority: d.authority.Mesh(m.Name), Demoter: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
 		Shadows: p.shadows, ShadowTimeout: m.Interval / 5, Clock: d.o.Since,
 	}}, nil
 }
@@ -205,6 +206,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 			logger.Warn("something failed in the cycle", "cycle", report.Intent.Cycle, "hold", report.Intent.Hold, "err", report.Err)
 		}
 		m.last.Store(&report)
+		m.alive()
 		d.giveBackBlind(hard, m, &report)
 		if d.o.Watch != nil {
 			d.o.Watch(report)
