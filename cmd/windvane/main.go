@@ -42,6 +42,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addApprove(app, commands, stdout)
 	addCheck(app, commands, stdout)
 	addEvaluate(app, commands, stdout, stderr)
+	addDecisions(app, commands, stdout)
 	addDemo(app, commands, stdout, stderr)
 	addExplain(app, commands, stdout)
 	addImport(app, commands, stdout, stderr)
