@@ -232,6 +232,7 @@ func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]l
 	}
 	g.left.Store(int64(len(g.meshes)))
 	for _, m := range g.meshes {
+		m.alive()
 		g.running.Go(func() {
 			if d.run(soft, hard, m) && g.left.Add(-1) == 0 {
 				d.end()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/dryrun"

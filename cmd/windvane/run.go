@@ -18,6 +18,7 @@ import (
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/systemd"
 )
 
 // defaultAddress is where the daemon listens: on loopback, because reading is open.
@@ -81,15 +82,23 @@ func runDaemon(o daemon.Options) error {
 		return err
 	}
 	o.Logger.Info("windvane runs", "config", o.ConfigFile, "address", o.Listener.Addr().String())
+	systemd.Ready(o.Logger)
+	watching, unwatch := context.WithCancel(context.Background())
+	defer unwatch()
+	go systemd.Watch(watching, o.Logger, d.Late)
 	for {
 		select {
 		case <-hup:
-			if err := d.Reload(context.Background()); err != nil {
+			systemd.Reloading(o.Logger)
+			err := d.Reload(context.Background())
+			systemd.Ready(o.Logger)
+			if err != nil {
 				o.Logger.Error("the reload failed; the old configuration stays in force", "err", err)
 				continue
 			}
 			o.Logger.Info("reloaded", "config", o.ConfigFile)
 		case s := <-stop:
+			systemd.Stopping(o.Logger)
 			o.Logger.Info("stopping; the settings stay as they are", "signal", s.String())
 			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 			defer cancel()
