@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 )
@@ -25,7 +27,10 @@ type Mesh struct {
 	Workloads      []Workload
 	Guard          Guard
 	Policies       []PolicyRef
-	Reward         *Reward // nil unless a published reward is reproduced
+	// Alerts match the alerts of Alertmanager that are about this mesh, of those that do not
+	// name one in their label mesh; none: all are.
+	Alerts []*labels.Matcher
+	Reward *Reward // nil unless a published reward is reproduced
 
 	doc      *Document
 	warnings Problems

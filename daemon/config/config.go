@@ -3,7 +3,7 @@
 //
 // The file has the keys rules (globs) and state_directory and the tables
 // [prometheus.NAME] with [prometheus.NAME.http] (Prometheus' http_config),
-// [kubernetes], [journal] and [plugin.NAME]. Relative paths are relative to the file. What is
+// [kubernetes], [alerts], [journal] and [plugin.NAME]. Relative paths are relative to the file. What is
 // wrong in any of the files is reported at once. Nothing is opened but these
 // files: no network, no plugin, no secret.
 package config
@@ -22,6 +22,9 @@ import (
 // DefaultDeadline is how long a plugin may take for one decision.
 const DefaultDeadline = 500 * time.Millisecond
 
+// DefaultAlertExpiry is three times the repeat_interval of deploy/alertmanager.
+const DefaultAlertExpiry = 15 * time.Minute
+
 // What a journal keeps by default. The least size holds the segment that is written and the
 // two before.
 const (
@@ -37,6 +40,7 @@ type Config struct {
 	StateDirectory string
 	Prometheus     []Prometheus // sorted by name, at least one
 	Kubernetes     Kubernetes
+	Alerts         Alerts
 	Journal        Journal
 	Plugins        []Plugin      // sorted by name
 	Meshes         []*rules.Mesh // in the order of the globs, then of the files' names
@@ -59,6 +63,14 @@ type Kubernetes struct {
 	KubeconfigFile string
 	Context        string
 	Timeout        time.Duration // for reading and for writing the settings of a mesh, each; 0: a fifth of its interval
+}
+
+// Alerts says how Alertmanager's messages are received.
+type Alerts struct {
+	CredentialsFile string        // with the secret of "Authorization: Bearer"; empty: none is accepted
+	Username        string        // of basic authentication; empty: none is accepted
+	PasswordFile    string        // with Username
+	Expiry          time.Duration // how long an alert is taken to fire after Alertmanager last said so
 }
 
 // Journal says how much of the journal is kept: what is beyond either is removed,

@@ -39,6 +39,7 @@ func TestLoad(t *testing.T) {
 			{Name: "second", URL: "http://127.0.0.1:9090", HTTP: second},
 		},
 		Kubernetes: Kubernetes{KubeconfigFile: "good/kubeconfig", Context: "test", Timeout: 500 * time.Millisecond},
+		Alerts:     Alerts{CredentialsFile: "good/secrets/alerts", Username: "alertmanager", PasswordFile: "/etc/secret", Expiry: time.Hour},
 		Journal:    Journal{MaximumAge: 7 * 24 * time.Hour, MaximumSize: 512 << 20},
 		Plugins: []Plugin{
 			{Name: "mine", Command: []string{"good/bin/mine", "--flag"}, Deadline: 5 * time.Second},
@@ -86,6 +87,9 @@ func TestWhatTakesTooLongIsWarnedOf(t *testing.T) {
 	c, err := Load(file, builtins)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := (Alerts{Expiry: 15 * time.Minute}); c.Alerts != want {
+		t.Errorf("alerts %+v, want %+v", c.Alerts, want)
 	}
 	if want := (Journal{MaximumAge: 90 * 24 * time.Hour, MaximumSize: 4 << 30}); c.Journal != want {
 		t.Errorf("journal %+v, want %+v", c.Journal, want)

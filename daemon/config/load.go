@@ -46,10 +46,36 @@ func (l *loader) root(t *rules.Table) {
 			Timeout: k.Duration("timeout", 0, time.Millisecond),
 		}
 	}
+	c.Alerts = l.alerts(t.Table("alerts"))
 	c.Journal = journal(t.Table("journal"))
 	l.plugins = l.each(t, "plugin", func(name string, t *rules.Table) {
 		c.Plugins = append(c.Plugins, l.plugin(name, t))
 	})
+}
+
+func (l *loader) alerts(t *rules.Table) Alerts {
+	out := Alerts{Expiry: DefaultAlertExpiry}
+	if t == nil {
+		return out
+	}
+	out.Expiry = t.Duration("expiry", DefaultAlertExpiry, time.Minute)
+	out.CredentialsFile = l.secretFile(t, "credentials_file")
+	if b := t.Table("basic_auth"); b != nil && b.Require("username", "password_file") {
+		out.Username, out.PasswordFile = b.Text("username", ""), l.secretFile(b, "password_file")
+		if out.Username == "" {
+			invalidEmpty(b, "username", "name the user that Alertmanager sends")
+		}
+	}
+	return out
+}
+
+// secretFile reads the path of a file with a secret; an empty one would mean that none is asked for.
+func (l *loader) secretFile(t *rules.Table, key string) string {
+	path := t.Text(key, "")
+	if path == "" {
+		invalidEmpty(t, key, "name a file with the secret, or remove the key")
+	}
+	return l.path(path)
 }
 
 func journal(t *rules.Table) Journal {
