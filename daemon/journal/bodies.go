@@ -61,6 +61,8 @@ type Intent struct {
 	AlertsOmitted  int                        `json:"alerts_omitted,omitempty"`    // how many more did
 	Evidence       json.RawMessage            `json:"evidence,omitempty"`          // the host's, against leaving the mesh to the policy, for restarts; opaque here
 	Revert         *Revert                    `json:"revert,omitempty"`            // a change was not followed; nil: none
+	Frozen         string                     `json:"frozen,omitempty"`            // more of why Limits.Frozen admits nothing but raising blocking
+	Changes        []int64                    `json:"changes,omitempty"`           // when changes were made that the pace counts, this intent's included; Unix milliseconds, oldest first
 	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
 }
 

@@ -30,7 +30,7 @@ func (i *Intent) parts() map[string]any {
 	return map[string]any{
 		"services": &i.Services, "limits": &i.Limits, "knobs": &i.Knobs, "control": &i.Control,
 		"live": &i.Live, "guarded": &i.Guarded, "commanded": &i.Commanded, "baseline": &i.Baseline,
-		"authority_sources": &i.Sources, "alerts": &i.Alerts, "evidence": &i.Evidence,
+		"authority_sources": &i.Sources, "changes": &i.Changes, "alerts": &i.Alerts, "evidence": &i.Evidence,
 	}
 }
 
@@ -65,7 +65,7 @@ func compact(i Intent, seq uint64, segment int, was *base) (storedIntent, *base,
 			out.Delta[name] = d
 		}
 	}
-	out.Services, out.Limits, out.Knobs, out.Control, out.Evidence = nil, policy.Limits{}, nil, nil, nil
+	out.Services, out.Limits, out.Knobs, out.Control, out.Evidence, out.Changes = nil, policy.Limits{}, nil, nil, nil, nil
 	out.Live, out.Guarded, out.Commanded, out.Baseline, out.Sources, out.Alerts = nil, nil, nil, nil, nil, nil
 	return out, now, nil
 }

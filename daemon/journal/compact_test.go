@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type cycles struct {
 	services []policy.Service
 	control  margin.Control
 	live     policy.Action
+	changes  []int64
 }
 
 func newCycles(services int, acts, flow float64) *cycles {
@@ -108,7 +110,9 @@ func (c *cycles) next() (Outcome, Intent) {
 	if i.Act {
 		c.live = i.Guarded.Clone()
 		i.Commanded = c.live.Clone()
+		c.changes = append(slices.Clone(c.changes[max(0, len(c.changes)-20):]), at.UnixMilli())
 	}
+	i.Changes = c.changes
 	raw, err := plain(c.control)
 	if err != nil {
 		panic(err)

@@ -11,8 +11,8 @@
 //
 // What an intent has in common with the one before of its mesh is not written again: it
 // has a member "base", the seq of that one, and "delta" says what became of the members
-// services, limits, knobs, control, live, guarded, commanded, baseline and authority_sources. The first in a
-// segment and every 64th are whole, so that a segment can be read by itself. Reading puts
+// services, limits, knobs, control, live, guarded, commanded, baseline, changes and
+// authority_sources. The first in a segment and every 64th are whole, so that a segment can be read by itself. Reading puts
 // the members back.
 //
 // Complete segments are compressed to 00000001.jsonl.zst (zstdcat reads them), and

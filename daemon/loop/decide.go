@@ -103,6 +103,7 @@ func (l *Loop) record(at time.Time, r *Report) {
 	}
 	if err == nil {
 		intent.Control, intent.Commanded, intent.Baseline = control, l.commanded, l.baseline
+		intent.Changes = l.changesWith(at, intent)
 		if l.unresolved != nil {
 			intent.Unresolved = l.unresolved.Cycle
 		}
@@ -114,7 +115,7 @@ func (l *Loop) record(at time.Time, r *Report) {
 		l.open = nil // nothing is on disk that an outcome could close
 		return
 	}
-	l.open, l.own, l.applied = intent, true, nil
+	l.open, l.own, l.applied, l.changes = intent, true, nil, intent.Changes
 }
 
 // actuate applies the intent if it is to be.

@@ -152,7 +152,7 @@ func TestNothingIsLearnedWhileRequestsDoNotFollow(t *testing.T) {
 func TestNothingIsLearnedFromSamplesThatAreSettling(t *testing.T) {
 	for settle, want := range map[string]int{"1s": 9, "6s": 1} {
 		f := newFake()
-		m, err := rules.Parse("shop.toml", []byte(strings.NewReplacer("AUTHORITY", "act", `"1s"`, `"`+settle+`"`).Replace(meshText)))
+		m, err := rules.Parse("shop.toml", []byte(strings.NewReplacer("AUTHORITY", "act", `"1s"`, `"`+settle+`"`).Replace(meshText)+"cooldown = '0s'\n"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/windvane/windvane/daemon/verify"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/rules/margin"
 )
 
@@ -84,6 +85,7 @@ type Resume struct {
 
 	Commanded  policy.Action // what windvane left in force; nil: not known
 	Baseline   map[string]json.RawMessage
+	changes    guard.History
 	pending    *written
 	unresolved *journal.Intent
 	late       []*journal.Outcome
@@ -114,6 +116,7 @@ type Loop struct {
 
 	commanded  policy.Action // in force, as far as nobody else changes it; nil: not known
 	baseline   map[string]json.RawMessage
+	changes    guard.History // that count for the pace
 	pending    *written
 	unresolved *journal.Intent    // of an earlier process, not closed because nothing could be read since
 	late       []*journal.Outcome // could not be recorded yet, oldest first
@@ -148,7 +151,7 @@ func New(o Options) (*Loop, error) {
 	l := &Loop{
 		o: o, params: margin.Defaults(), knobs: o.Mesh.Knobs(), limits: o.Mesh.Limits(), services: o.Mesh.PolicyServices(),
 		cycle: o.Resume.Cycle, open: o.Resume.Open, own: o.Resume.Own, applied: o.Resume.applied, seen: o.Resume.seen,
-		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
+		commanded: o.Resume.Commanded, baseline: o.Resume.Baseline, changes: o.Resume.changes, pending: o.Resume.pending, unresolved: o.Resume.unresolved, late: o.Resume.late,
 		said: o.Resume.said, sources: o.Resume.sources, handedOver: o.Resume.handedOver,
 		interrupted: o.Resume.interrupted, watch: stopwatch{clock: o.Clock},
 	}
@@ -164,7 +167,7 @@ func New(o Options) (*Loop, error) {
 func (l *Loop) Resume() Resume {
 	return Resume{
 		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
-		Commanded: l.commanded, Baseline: l.baseline, pending: l.pending, unresolved: l.unresolved, late: l.late,
+		Commanded: l.commanded, Baseline: l.baseline, changes: l.changes, pending: l.pending, unresolved: l.unresolved, late: l.late,
 		said: l.said, sources: l.sources, handedOver: l.handedOver, evidence: l.evidence, changed: l.changed,
 		interrupted: l.interrupted,
 	}
@@ -174,7 +177,7 @@ func (l *Loop) Resume() Resume {
 // journal, and the one that has no outcome yet, which may be an older one; nil: none.
 func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
 	r := Resume{
-		Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline,
+		Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline, changes: newest.Changes,
 		handedOver: newest.Authority == string(rules.AuthorityObserve) && len(newest.Baseline) > 0,
 	}
 	switch {
@@ -262,6 +265,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 		Drift: drift,
 	}
 	l.aside(intent)
+	l.pace(at, intent)
 	l.backOff(intent)
 	authorise(intent, sources)
 	l.waiting(at, intent)

@@ -8,6 +8,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/rules/margin"
 )
 
@@ -80,7 +81,7 @@ func (l *Loop) origin(state policy.State, live policy.Action) margin.Origin {
 		// A plan that a person approved is a choice of minutes ago, under the margins and the
 		// load of then, and one that waits is none yet: at approve all is budget spent, not debt.
 		Own: own && i.PolicyRole == journal.RoleActive && !i.Reverts(), Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
-		Held: i.Hold != "", Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding) && !l.away(),
+		Held: i.Hold != "" || guard.Suspends(i.Limits), Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding) && !l.away(),
 	}
 }
 
