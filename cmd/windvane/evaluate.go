@@ -39,6 +39,9 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 		if *seeds < 1 || *seeds > 1000 {
 			return usageError{fmt.Errorf("evaluate: --seeds %d: want 1 to 1000", *seeds)}
 		}
+		if *emulator.through == throughDaemon && (*emulator.on != onEmulator || *models) {
+			return usageError{errors.New("evaluate: --through daemon wants --on emulator, and no --models: that is where there is something to control")}
+		}
 		if *models {
 			if len(*policies) > 0 || *rows != 0 || *sequentially || *replay.directory != "" || *asHTML != "" {
 				return usageError{errors.New("evaluate: --models compares models in place of policies, and has no page: leave out --policy, --rows, --sequential, --replay and --html")}

@@ -33,7 +33,7 @@ func compareModels(on emulatorFlags, rulesFile, data string, seed uint64, seeds 
 		return usageError{errors.New("evaluate: --on emulator learns from the emulator alone: leave out --dataset")}
 	case *on.on == onEmulator:
 		o := eval.FaultOptions{Seed: seed, Seeds: seeds, Progress: p.Count}
-		if o.Graph, o.Rules, err = on.load(rulesFile); err != nil {
+		if o.Graph, o.Rules, _, err = on.load(rulesFile); err != nil {
 			return usageError{err}
 		}
 		report, err = unlessStopped(ctx, func() (textReport, error) { return eval.ModelFaults(ctx, o) })

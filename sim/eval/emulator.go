@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,11 +29,16 @@ type EmulatorOptions struct {
 	Controllers []string // of EmulatorControllers; none: the default ones
 	Seed        uint64   // of the first run
 	Runs        int
+	Intervals   int // of each phase, and half of it after the fault; 0: 1,000
+
+	// Daemon, if not nil, controls the mesh in further runs of the full controller, which
+	// stand beside those of ClosedLoop.
+	Daemon func(ctx context.Context, r DaemonRun) (*DaemonTrace, error)
 
 	// Progress is told how many of what are done; not by two goroutines at a time; may be nil.
 	Progress func(what string, done, of int)
 
-	phases  []emulatorPhase // nil: emulatorPhases
+	phases  []emulatorPhase // nil: as Intervals says
 	samples int             // that are learned from; 0: samplesPerService for each
 }
 
@@ -125,6 +131,7 @@ type emulation struct {
 	goal        *train.Goal
 	policy      string
 	truth       learnt // of ControllerTrue
+	trials      []trial
 }
 
 func newEmulation(o EmulatorOptions) (*emulation, error) {
@@ -132,7 +139,7 @@ func newEmulation(o EmulatorOptions) (*emulation, error) {
 		o.Progress = func(string, int, int) {}
 	}
 	if o.phases == nil {
-		o.phases = emulatorPhases
+		o.phases = phasesOf(cmp.Or(o.Intervals, emulatorIntervals))
 	}
 	e := &emulation{EmulatorOptions: o, knobs: o.Rules.Knobs(), services: o.Rules.PolicyServices(), policy: tabular.Name}
 	if e.samples == 0 {
@@ -145,6 +152,9 @@ func newEmulation(o EmulatorOptions) (*emulation, error) {
 	}
 	if len(o.Budgets) == 0 || len(o.Delays) == 0 || o.Runs < 1 {
 		return nil, errors.New("want budgets, delays, and at least one run")
+	}
+	if o.Intervals < 0 || o.Intervals == 1 {
+		return nil, fmt.Errorf("phases of %d intervals: want at least 2", o.Intervals)
 	}
 	var err error
 	if e.controllers, err = pick(o.Controllers, EmulatorControllers(), defaultEmulatorControllers); err != nil {
@@ -166,7 +176,36 @@ func newEmulation(o EmulatorOptions) (*emulation, error) {
 	if err = e.span(); err != nil {
 		return nil, err
 	}
-	return e, e.canPrice()
+	if err := e.canPrice(); err != nil {
+		return nil, err
+	}
+	return e, e.plan()
+}
+
+// trial is what is tried in every run.
+type trial struct {
+	budget, delay, controller int
+	daemon                    bool // Daemon controls the mesh, not ClosedLoop
+}
+
+// plan lists the trials.
+func (e *emulation) plan() error {
+	daemons := 0
+	for budget := range e.Budgets {
+		for delay, d := range e.Delays {
+			for controller, c := range e.controllers {
+				e.trials = append(e.trials, trial{budget: budget, delay: delay, controller: controller})
+				if e.Daemon != nil && d == DelayDaemon && c.Name == ControllerFull {
+					e.trials = append(e.trials, trial{budget: budget, delay: delay, controller: controller, daemon: true})
+					daemons++
+				}
+			}
+		}
+	}
+	if e.Daemon != nil && daemons == 0 {
+		return fmt.Errorf("the daemon runs controller %s, with its own delay; have both among what is judged", ControllerFull)
+	}
+	return nil
 }
 
 // canPrice refuses controllers that the policy has nothing for.
@@ -285,18 +324,43 @@ func (e *emulation) judge(ctx context.Context) (EmulatorReport, error) {
 			return EmulatorReport{}, err
 		}
 	}
-	each := len(e.controllers) * len(e.Budgets) * len(e.Delays)
-	results := make([][]phaseMeasures, e.Runs*each)
-	err = e.each(ctx, "running", len(results), func(i int) error {
-		var err error
-		run, k := i/each, i%each
-		results[i], err = e.run(ctx, known[run], e.Seed+uint64(run), e.subject(k))
-		return err
-	})
+	results, err := e.runAll(ctx, known)
 	if err != nil {
 		return EmulatorReport{}, err
 	}
 	return e.report(c, best, results), nil
+}
+
+// runAll runs every trial with every seed, [run][trial].
+func (e *emulation) runAll(ctx context.Context, known []learnt) ([][]result, error) {
+	results := make([][]result, e.Runs)
+	for i := range results {
+		results[i] = make([]result, len(e.trials))
+	}
+	for _, daemon := range []bool{false, true} {
+		what := "running"
+		var these []int // trials
+		for k, of := range e.trials {
+			if of.daemon == daemon {
+				these = append(these, k)
+			}
+		}
+		if len(these) == 0 {
+			continue
+		}
+		if daemon {
+			what = "running through the daemon"
+		}
+		if err := e.each(ctx, what, e.Runs*len(these), func(i int) error {
+			var err error
+			run, k := i/len(these), these[i%len(these)]
+			results[run][k], err = e.run(ctx, known[run], e.Seed+uint64(run), e.trials[k])
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
 }
 
 // runs reports whether a controller is among those that are tried.
@@ -320,13 +384,4 @@ func (e *emulation) best(c *chances, seed uint64) ([][]float64, error) {
 		out = append(out, values)
 	}
 	return out, nil
-}
-
-// trial is what is tried in a run.
-type trial struct{ budget, delay, controller int }
-
-// subject is the i-th of all that are tried in a run.
-func (e *emulation) subject(i int) trial {
-	n := len(e.controllers)
-	return trial{budget: i / n / len(e.Delays), delay: i / n % len(e.Delays), controller: i % n}
 }

@@ -42,16 +42,21 @@ func SmallGraph() (Graph, *rules.Mesh, error) {
 	if err != nil {
 		return Graph{}, nil, err
 	}
-	text, err := small.ReadFile("emulated/rules.toml")
-	if err != nil {
-		return Graph{}, nil, err
-	}
-	m, err := rules.Parse("emulated/rules.toml", text)
+	m, err := rules.Parse("emulated/rules.toml", SmallRules())
 	if err != nil {
 		return Graph{}, nil, err
 	}
 	g, err := ParseGraph("emulated/graph.toml", graph)
 	return g, m, err
+}
+
+// SmallRules returns the rules file of the built-in mesh.
+func SmallRules() []byte {
+	text, err := small.ReadFile("emulated/rules.toml")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return text
 }
 
 // LoadGraph reads a graph file.

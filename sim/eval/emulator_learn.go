@@ -98,6 +98,7 @@ func (e *emulation) action(values []float64) policy.Action {
 // learnt is what a policy knows of the mesh before a run.
 type learnt struct {
 	artefact []byte
+	model    []byte
 	faulty   []byte // while the fault lasts; ControllerTrue only
 	card     train.Card
 	fits     []model.Fit // by service
@@ -116,7 +117,7 @@ func (e *emulation) learn(seed uint64) (learnt, error) {
 			return learnt{}, err
 		}
 		artefact, err := s.Model.Encode()
-		return learnt{artefact: artefact, card: s.Card, fits: s.Model.Fit}, err
+		return learnt{artefact: artefact, model: artefact, card: s.Card, fits: s.Model.Fit}, err
 	}
 	t, err := train.EnumerateTabularAt(e.Rules, d, train.LoadGrid(d), model.TreeParamsFor(d.Rows()), "", seed)
 	if err != nil {
@@ -134,6 +135,9 @@ func (e *emulation) learn(seed uint64) (learnt, error) {
 			l.prices = append(l.prices, prices)
 		}
 	}
+	if l.model, err = t.Model.Encode(); err != nil {
+		return learnt{}, err
+	}
 	l.artefact, err = t.Table.Encode()
 	return l, err
 }
@@ -148,9 +152,17 @@ const searchEvaluations = 1500
 func (e *emulation) configured(ctx context.Context, l learnt, settings string) (policy.Policy, error) {
 	var p policy.Policy = tabular.New()
 	if e.policy == search.Name {
-		p, settings = search.New(), fmt.Sprintf(`{"evaluations": %d}`, searchEvaluations)
+		p = search.New()
 	}
-	return p, p.Configure(ctx, policy.Config{Artefact: l.artefact, Settings: []byte(settings)})
+	return p, p.Configure(ctx, policy.Config{Artefact: l.artefact, Settings: []byte(e.settings(settings))})
+}
+
+// settings are those of the policy, JSON, for a controller's own.
+func (e *emulation) settings(of string) string {
+	if e.policy == search.Name {
+		return fmt.Sprintf(`{"evaluations": %d}`, searchEvaluations)
+	}
+	return of
 }
 
 // initial is what the model says of an objective with this one of the budgets before

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +14,7 @@ import (
 type EmulatorRow struct {
 	Budget     float64 `json:"budget"`
 	Delay      Delay   `json:"delay"`
+	Through    string  `json:"through,omitempty"` // ThroughDaemon, or empty: ClosedLoop
 	Phase      string  `json:"phase"`
 	Controller string  `json:"controller"`
 	Runs       int     `json:"runs"`
@@ -33,18 +35,35 @@ type EmulatorRow struct {
 	Flagged      float64             `json:"flagged_ratio"`            // share of intervals with nothing feasible
 	FlaggedMost  float64             `json:"flagged_ratio_max"`        // in the worst run
 	FlaggedBroke *float64            `json:"flagged_violated_ratio"`   // of flagged intervals, mean over services; nil where there are none
+	Counted      float64             `json:"counted_ratio"`            // share of intervals that moved the debts
+	Cycles       *float64            `json:"delay_cycles"`             // from a change to the first measurement of it that moved the debts; nil: nothing was changed
+	Held         float64             `json:"held_ratio"`               // share of cycles that kept the settings as they were, against the decision
+	Edited       float64             `json:"edited_ratio"`             // share of cycles in which the guard edited the decision
 	optimum      []float64           // OfOptimum by run
 }
 
+// ThroughDaemon is said of what the daemon has controlled.
+const ThroughDaemon = "daemon"
+
 // EmulatorBar is one thing that was to be shown.
 type EmulatorBar struct {
-	Name   string  `json:"name"`
-	Budget float64 `json:"budget"`
-	Delay  Delay   `json:"delay"`
-	Phase  string  `json:"phase"`
-	Want   string  `json:"want"` // such as "<= 0.055"
-	Got    float64 `json:"got"`
-	Met    bool    `json:"met"`
+	Name    string  `json:"name"`
+	Budget  float64 `json:"budget"`
+	Delay   Delay   `json:"delay"`
+	Through string  `json:"through,omitempty"`
+	Phase   string  `json:"phase"` // empty: the whole of the runs
+	Want    string  `json:"want"`  // such as "<= 0.055"
+	Got     float64 `json:"got"`
+	Met     bool    `json:"met"`
+}
+
+// Where is the phase, with what the controller went through if that was the daemon.
+func (b EmulatorBar) Where() string {
+	phase := cmp.Or(b.Phase, "all phases")
+	if b.Through == "" {
+		return phase
+	}
+	return phase + " (" + b.Through + ")"
 }
 
 // EmulatorReport is the answer of Emulator.
@@ -61,7 +80,7 @@ type EmulatorReport struct {
 }
 
 // report sums up the runs; best is [run][phase][budget].
-func (e *emulation) report(c *chances, best [][][]float64, results [][]phaseMeasures) EmulatorReport {
+func (e *emulation) report(c *chances, best [][][]float64, results [][]result) EmulatorReport {
 	r := EmulatorReport{
 		Mesh: e.Rules.Name, Policy: e.policy, Samples: e.samples, Services: e.names, Oracle: c.describe(e), Seeds: make([]uint64, e.Runs),
 	}
@@ -71,14 +90,12 @@ func (e *emulation) report(c *chances, best [][][]float64, results [][]phaseMeas
 	for i := range r.Seeds {
 		r.Seeds[i] = e.Seed + uint64(i)
 	}
-	each := len(e.controllers) * len(e.Budgets) * len(e.Delays)
-	for k := range each {
-		of := e.subject(k)
+	for k, of := range e.trials {
 		for p := range e.phases {
 			var runs []phaseMeasures
 			var optimum []float64
 			for i := range e.Runs {
-				runs = append(runs, results[i*each+k][p])
+				runs = append(runs, results[i][k].phases[p])
 				if c != nil {
 					optimum = append(optimum, best[i][p][of.budget])
 				}
@@ -87,6 +104,15 @@ func (e *emulation) report(c *chances, best [][][]float64, results [][]phaseMeas
 		}
 	}
 	r.Bars = emulatorBarsOf(r.Rows)
+	for k, of := range e.trials {
+		var audits []*audit
+		for i := range e.Runs {
+			audits = append(audits, results[i][k].audit)
+		}
+		if of.daemon {
+			r.Bars = append(r.Bars, e.auditBars(of, audits)...)
+		}
+	}
 	return r
 }
 
@@ -95,7 +121,10 @@ func (e *emulation) row(of trial, phase int, runs []phaseMeasures, optimum []flo
 		Budget: e.Budgets[of.budget], Delay: e.Delays[of.delay], Phase: e.phases[phase].name, Controller: e.controllers[of.controller].Name,
 		Runs: len(runs), Violated: map[string]Estimate{}, ViolatedMost: map[string]float64{},
 	}
-	var first, rest, worst, carried, broke, best []float64
+	if of.daemon {
+		row.Through = ThroughDaemon
+	}
+	var first, rest, worst, carried, broke, best, cycles []float64
 	for s, name := range e.names {
 		var violated []float64
 		for _, m := range runs {
@@ -114,6 +143,10 @@ func (e *emulation) row(of trial, phase int, runs []phaseMeasures, optimum []flo
 		row.Change += m.change / float64(len(runs))
 		row.Flagged += m.flagged / float64(len(runs))
 		row.FlaggedMost = max(row.FlaggedMost, m.flagged)
+		row.Counted += m.counted / float64(len(runs))
+		row.Held += m.held / float64(len(runs))
+		row.Edited += m.edited / float64(len(runs))
+		cycles = append(cycles, m.cycles)
 		if m.flagged > 0 {
 			broke = append(broke, m.broken)
 		}
@@ -125,6 +158,9 @@ func (e *emulation) row(of trial, phase int, runs []phaseMeasures, optimum []flo
 	row.First = new(estimate(first))
 	if e.phases[phase].intervals > emulatorFirst {
 		row.Rest = new(estimate(rest))
+	}
+	if cycles = known(cycles); len(cycles) > 0 {
+		row.Cycles = new(summarise(cycles).mean + float64(max(0, row.Delay)))
 	}
 	if len(broke) > 0 {
 		row.FlaggedBroke = new(summarise(broke).mean)
@@ -170,15 +206,23 @@ func (r EmulatorReport) WriteText(w io.Writer) error {
 	return nil
 }
 
+// Name is the controller's, with what it went through if that was the daemon.
+func (r EmulatorRow) Name() string {
+	if r.Through == "" {
+		return r.Controller
+	}
+	return r.Controller + " (" + r.Through + ")"
+}
+
 func (r EmulatorReport) rowLines() []string {
 	head := []string{"budget", "delay", "controller", "phase"}
 	for _, s := range r.Services {
 		head = append(head, "violated "+s+" (most)")
 	}
-	head = append(head, "first 100 (most)", "rest (most)", "worst 100", "carried", "of oracle (least)", "answered", "change", "nothing feasible")
+	head = append(head, "first 100 (most)", "rest (most)", "worst 100", "carried", "of oracle (least)", "answered", "change", "nothing feasible (violated)", "cycles", "counted", "held", "edited")
 	out := []string{strings.Join(head, "\t")}
 	for _, row := range r.Rows {
-		cells := []string{fmt.Sprint(row.Budget), row.Delay.String(), row.Controller, row.Phase}
+		cells := []string{fmt.Sprint(row.Budget), row.Delay.String(), row.Name(), row.Phase}
 		for _, s := range r.Services {
 			v, ok := row.Violated[s]
 			if !ok {
@@ -188,7 +232,13 @@ func (r EmulatorReport) rowLines() []string {
 			cells = append(cells, v.Percent()+fmt.Sprintf(" (%.1f)", 100*row.ViolatedMost[s]))
 		}
 		cells = append(cells, row.First.Percent()+fmt.Sprintf(" (%.1f)", 100*row.FirstMost))
-		rest, of := "-", "-"
+		rest, of, broke, cycles := "-", "-", "", "-"
+		if row.FlaggedBroke != nil {
+			broke = fmt.Sprintf(" (%.0f %%)", 100**row.FlaggedBroke)
+		}
+		if row.Cycles != nil {
+			cycles = fmt.Sprintf("%.2f", *row.Cycles)
+		}
 		if row.Rest != nil {
 			rest = row.Rest.Percent() + fmt.Sprintf(" (%.1f)", 100*row.RestMost)
 		}
@@ -196,7 +246,8 @@ func (r EmulatorReport) rowLines() []string {
 			of = row.OfOptimum.Percent() + fmt.Sprintf(" (%.1f)", 100**row.OptimumLeast)
 		}
 		cells = append(cells, rest, fmt.Sprintf("%.2f", row.WorstWindow), fmt.Sprintf("%.3f", row.Carried.Mean), of,
-			fmt.Sprintf("%.3f", row.Answered), fmt.Sprintf("%.3f", row.Change), fmt.Sprintf("%.1f %%", 100*row.Flagged))
+			fmt.Sprintf("%.3f", row.Answered), fmt.Sprintf("%.3f", row.Change), fmt.Sprintf("%.1f %%", 100*row.Flagged)+broke,
+			cycles, fmt.Sprintf("%.3f", row.Counted), fmt.Sprintf("%.3f", row.Held), fmt.Sprintf("%.3f", row.Edited))
 		out = append(out, strings.Join(cells, "\t"))
 	}
 	return out
@@ -212,7 +263,7 @@ func (r EmulatorReport) barLines() []string {
 		if !b.Met {
 			met = "NOT MET"
 		}
-		out = append(out, fmt.Sprintf("%g\t%s\t%s\t%s\t%s\t%.3f\t%s", b.Budget, b.Delay, b.Phase, b.Name, b.Want, b.Got, met))
+		out = append(out, fmt.Sprintf("%g\t%s\t%s\t%s\t%s\t%.3f\t%s", b.Budget, b.Delay, b.Where(), b.Name, b.Want, b.Got, met))
 	}
 	return out
 }

@@ -26,45 +26,73 @@ type phaseMeasures struct {
 	change   float64   // sum over knobs of what they were moved, per interval; a pair of weights is one knob
 	flagged  float64   // share of intervals with the fallback of a decision with nothing feasible
 	broken   float64   // mean over services of the share of flagged intervals that were violated
+
+	counted float64 // share of intervals that moved the debts
+	cycles  float64 // from a change to the first measurement of it that moved the debts, mean; NaN: nothing was changed
+	held    float64 // share of intervals at whose end the guard or the daemon kept the settings as they were
+	edited  float64 // share of those at whose end the guard edited what was decided
+}
+
+// result is what a trial was in a run.
+type result struct {
+	phases []phaseMeasures
+	audit  *audit // nil: ClosedLoop controlled the mesh
 }
 
 // run runs a scenario under one controller.
-func (e *emulation) run(ctx context.Context, l learnt, seed uint64, of trial) ([]phaseMeasures, error) {
+func (e *emulation) run(ctx context.Context, l learnt, seed uint64, of trial) (result, error) {
 	s, err := e.Graph.newScenario(e.mesh, e.Rules.Interval, e.phases, seed)
 	if err != nil {
-		return nil, err
+		return result{}, err
 	}
 	c, budget, delay := e.controllers[of.controller], e.Budgets[of.budget], e.Delays[of.delay]
-	var p policy.Policy
+	name := fmt.Sprintf("seed %d, controller %s, budget %v, delay %v", seed, c.Name, budget, delay)
 	if c.Name == ControllerTrue {
 		l = e.truth
-		p, err = e.truthful(ctx, l, s)
-	} else {
-		p, err = e.configured(ctx, l, c.settings)
-	}
-	if err != nil {
-		return nil, err
 	}
 	loop := ClosedLoop{
 		Mesh:     withBudget(e.Rules, budget),
 		Emulator: emulator.Options{Graph: s.graph, Seed: seed, SettleSeconds: e.Graph.SettleSeconds},
-		Policy:   p, Params: c.params, Initial: e.initial(l, of.budget),
+		Params:   c.params, Initial: e.initial(l, of.budget),
 		Start: epoch, From: s.from(), Intervals: s.intervals(), Scrape: e.Graph.Scrape, Quantile: emulatorQuantile, Phase: s.phaseAt,
 		Announced: delay != DelayDaemon, Late: max(0, int(delay)),
 	}
 	if c.step > replayStep {
 		loop.Mesh.Guard.MaxStep = c.step
 	}
-	trace, err := loop.Run(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("seed %d, controller %s, budget %v, delay %v: %w", seed, c.Name, budget, delay, err)
+	if of.daemon {
+		r, err := e.throughDaemon(ctx, l, s, loop, of)
+		if err != nil {
+			return r, fmt.Errorf("%s, through the daemon: %w", name, err)
+		}
+		return r, nil
 	}
-	for _, in := range trace.Intervals {
+	if c.Name == ControllerTrue {
+		loop.Policy, err = e.truthful(ctx, l, s)
+	} else {
+		loop.Policy, err = e.configured(ctx, l, c.settings)
+	}
+	if err != nil {
+		return result{}, err
+	}
+	trace, err := loop.Run(ctx)
+	if err == nil {
+		err = trace.failure()
+	}
+	if err != nil {
+		return result{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return result{phases: e.measures(s, trace)}, nil
+}
+
+// failure says where the policy did not decide.
+func (t *Trace) failure() error {
+	for _, in := range t.Intervals {
 		if in.Failed {
-			return nil, fmt.Errorf("seed %d, controller %s: at %v seconds: %s", seed, c.Name, in.Seconds, in.Reason)
+			return fmt.Errorf("at %v seconds: %s", in.Seconds, in.Reason)
 		}
 	}
-	return e.measures(s, trace), nil
+	return nil
 }
 
 // withBudget is a mesh whose every objective has the budget.
@@ -89,6 +117,7 @@ func (e *emulation) measures(s scenario, t *Trace) []phaseMeasures {
 		y := newPhaseTally(e, s, len(e.services))
 		for range p.intervals {
 			y.add(&t.Intervals[at], flagged)
+			y.wait(t.Intervals[at:])
 			flagged = t.Intervals[at].Infeasible
 			at++
 		}
@@ -111,6 +140,11 @@ type phaseTally struct {
 	late      [][]bool
 	flags     int
 	flagBroke float64
+	counted   int
+	held      int
+	edited    int
+	changes   int // that something came of
+	waited    int // intervals, for what came of them
 	requests  int
 	answered  int
 	sums      phaseMeasures
@@ -162,10 +196,27 @@ func (y *phaseTally) add(in *Interval, flagged bool) {
 			y.flagBroke += 1 / float64(len(in.Services))
 		}
 	}
-	if flagged {
-		y.flags++
+	for n, is := range map[*int]bool{&y.flags: flagged, &y.counted: in.Counted, &y.held: in.Refused != "", &y.edited: len(in.Edits) > 0} {
+		if is {
+			*n++
+		}
 	}
 	y.intervals++
+}
+
+// wait counts how many intervals pass from a change at the start of the first one until
+// one moves the debts.
+func (y *phaseTally) wait(from []Interval) {
+	if len(from[0].Changes) == 0 {
+		return
+	}
+	for i, in := range from {
+		if in.Counted {
+			y.changes++
+			y.waited += i + 1
+			return
+		}
+	}
 }
 
 func (y *phaseTally) sum() phaseMeasures {
@@ -173,6 +224,11 @@ func (y *phaseTally) sum() phaseMeasures {
 	out := y.sums
 	out.carried, out.offered, out.change = out.carried/n, out.offered/n, out.change/n
 	out.flagged, out.broken = float64(y.flags)/n, ratio(y.flagBroke, y.flags)
+	out.counted, out.held, out.edited = float64(y.counted)/n, float64(y.held)/n, float64(y.edited)/n
+	out.cycles = math.NaN()
+	if y.changes > 0 {
+		out.cycles = ratio(float64(y.waited), y.changes)
+	}
 	out.answered = ratio(float64(y.answered), y.requests)
 	for i := range y.broken {
 		out.violated = append(out.violated, shareOf(y.broken[i]))

@@ -25,7 +25,12 @@ type emulatorPhase struct {
 	intervals int
 }
 
-var emulatorPhases = []emulatorPhase{{PhaseNormal, 1000}, {PhaseFault, 1000}, {PhaseBack, 500}, {PhaseGrowth, 1000}}
+// emulatorIntervals has a phase, unless the options say otherwise.
+const emulatorIntervals = 1000
+
+func phasesOf(n int) []emulatorPhase {
+	return []emulatorPhase{{PhaseNormal, n}, {PhaseFault, n}, {PhaseBack, n / 2}, {PhaseGrowth, n}}
+}
 
 // emulatorWarm intervals pass before the first phase, so that queues are as they would be.
 const emulatorWarm = 12

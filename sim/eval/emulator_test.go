@@ -238,7 +238,7 @@ func TestScenarioHasItsPhases(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, seed := range []uint64{1000, 1001} {
-		s, err := g.newScenario(g.Mesh, m.Interval, emulatorPhases, seed)
+		s, err := g.newScenario(g.Mesh, m.Interval, phasesOf(emulatorIntervals), seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestScenarioHasItsPhases(t *testing.T) {
 				t.Errorf("seed %d: load from %v to %v, then up to %v; the range is %+v", seed, least, greatest, beyond, r)
 			}
 		}
-		again, err := g.newScenario(g.Mesh, m.Interval, emulatorPhases, seed)
+		again, err := g.newScenario(g.Mesh, m.Interval, phasesOf(emulatorIntervals), seed)
 		if err != nil || again.graph.Services[0].Load.Rate(777) != s.graph.Services[0].Load.Rate(777) {
 			t.Errorf("the same seed gives another load: %v", err)
 		}
@@ -333,7 +333,7 @@ func TestEmulatorSearches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, m := range all {
+	for i, m := range all.phases {
 		if !(m.carried > .1*m.offered && m.carried <= m.offered) || !math.IsNaN(m.rest[0]) || !(m.violated[0] <= 1) {
 			t.Errorf("phase %d: %+v", i, m)
 		}
@@ -359,11 +359,11 @@ func TestEmulatorPrices(t *testing.T) {
 	}
 	carried := map[string]float64{}
 	for i, c := range e.controllers {
-		all, err := e.run(t.Context(), l, 1001, e.subject(i))
+		all, err := e.run(t.Context(), l, 1001, trial{controller: i})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range all {
+		for _, m := range all.phases {
 			carried[c.Name] += m.carried
 		}
 	}

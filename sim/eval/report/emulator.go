@@ -20,7 +20,7 @@ type emulation struct {
 func Emulator(r eval.EmulatorReport, a About) page.Page {
 	e := emulation{EmulatorReport: r}
 	for _, row := range r.Rows {
-		e.controllers, e.phases = unseen(e.controllers, row.Controller), unseen(e.phases, row.Phase)
+		e.controllers, e.phases = unseen(e.controllers, row.Name()), unseen(e.phases, row.Phase)
 	}
 	p := page.Page{
 		Title: "How controllers keep error budgets: emulated mesh " + r.Mesh,
@@ -61,7 +61,7 @@ func (e emulation) summary() []string {
 	var phases []string
 	budget, delay := e.Rows[0].Budget, e.Rows[0].Delay
 	for _, row := range e.Rows {
-		if row.Controller != e.main() || row.Budget != budget || row.Delay != delay {
+		if row.Name() != e.main() || row.Budget != budget || row.Delay != delay {
 			continue
 		}
 		violated := row.First
@@ -81,7 +81,7 @@ func (e emulation) summary() []string {
 	var missed []string
 	for _, b := range e.Bars {
 		if !b.Met {
-			missed = append(missed, fmt.Sprintf("%s (%s, budget %g %%, delay %s)", b.Name, b.Phase, 100*b.Budget, b.Delay))
+			missed = append(missed, fmt.Sprintf("%s (%s, budget %g %%, delay %s)", b.Name, b.Where(), 100*b.Budget, b.Delay))
 		}
 	}
 	return append(out, barsMet(len(e.Bars), missed)...)
@@ -122,7 +122,7 @@ func (e emulation) phaseSections() []page.Section {
 			for n, controller := range e.controllers {
 				one := page.Series{Name: controller, Style: page.Dots, Colour: n}
 				for _, row := range e.Rows {
-					if v := f.of(row); v != nil && row.Controller == controller && row.Budget == u.budget && row.Delay == u.delay {
+					if v := f.of(row); v != nil && row.Name() == controller && row.Budget == u.budget && row.Delay == u.delay {
 						at := float64(slices.Index(e.phases, row.Phase)) + beside*(float64(n)-float64(len(e.controllers)-1)/2)
 						one.Points = append(one.Points, page.Point{X: 100 * v.Mean, Y: at, XHalf: half(*v)})
 					}
@@ -143,7 +143,7 @@ func (e emulation) phaseSections() []page.Section {
 func (e emulation) bars() page.Section {
 	var rows []page.Row
 	for _, b := range e.Bars {
-		rows = append(rows, barRow(b.Name, b.Phase, b.Budget, b.Delay.String(), b.Want, b.Got, b.Met))
+		rows = append(rows, barRow(b.Name, b.Where(), b.Budget, b.Delay.String(), b.Want, b.Got, b.Met))
 	}
 	return barSection("phase", rows)
 }
@@ -174,7 +174,7 @@ func (e emulation) everything() page.Section {
 }
 
 func (e emulation) cells(row eval.EmulatorRow) []string {
-	out := []string{row.Controller}
+	out := []string{row.Name()}
 	for _, s := range e.Services {
 		v, ok := row.Violated[s]
 		if !ok {
