@@ -95,7 +95,9 @@ func (w *Watch) Changed(s State, changes []policy.Change) State {
 	for _, c := range changes {
 		if name, ok := w.owner[c.KnobID]; ok {
 			x := s.Services[name]
-			x.Pending = true
+			if !x.Pending { // what it was away from before is not this change's
+				x.Pending, x.Away, x.Before = true, 0, nil
+			}
 			s.set(name, x)
 		}
 	}

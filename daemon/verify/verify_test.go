@@ -192,6 +192,23 @@ func TestBackOffDoublesAndEndsWithAChangeThatIsFollowed(t *testing.T) {
 	}
 }
 
+// A change has its own time, however long the service was away before; changes that follow
+// each other share it.
+func TestTheTimeOutBeginsWithTheChange(t *testing.T) {
+	w := watch(t)
+	away := step{action(0, .9), 50, 50, .5}
+	s, got := run(w, State{}, away, away, away, away, away)
+	shift := []policy.Change{{KnobID: v1, From: .9, To: .8}}
+	s = w.Changed(s, shift)
+	away.live = action(0, .8)
+	s, more := run(w, s, away)
+	s = w.Changed(s, shift)
+	_, last := run(w, s, away, away)
+	if all := strings.Join(append(append(got, more...), last...), " "); all != "none not_yet not_yet failed failed not_yet not_yet failed" {
+		t.Error(all)
+	}
+}
+
 // What was in force before a service was away is kept, as it was.
 func TestBeforeIsWhatWasFollowed(t *testing.T) {
 	half, most := step{action(.2, .5), 50, 40, .5}, step{action(0, .9), 50, 40, .5}

@@ -173,8 +173,10 @@ func (t *Testbed) write(r resource, q *request, stored, changed object) (object,
 	if len(dryRun) > 0 {
 		return changed, nil
 	}
-	if err := t.emulator.Apply(t.elapsed.Seconds(), settings); err != nil {
-		return nil, err
+	if t.behind = t.faults.Proxies; !t.behind {
+		if err := t.emulator.Apply(t.elapsed.Seconds(), settings); err != nil {
+			return nil, err
+		}
 	}
 	t.objects = next
 	return changed, nil

@@ -53,6 +53,7 @@ type Faults struct {
 	Prometheus bool // its API answers 503
 	Kubernetes bool // its API answers 503
 	Scrapes    bool // no samples come in, and as in Prometheus the series are marked stale
+	Proxies    bool // requests go on as they did, whatever the objects become
 }
 
 // Testbed is an emulated mesh with the interfaces of a real one. Its methods may
@@ -73,6 +74,7 @@ type Testbed struct {
 	objects  *objects
 	elapsed  time.Duration // since start
 	faults   Faults
+	behind   bool           // the emulator has older settings than the objects
 	requests map[string]int // see Requests
 }
 
@@ -193,6 +195,9 @@ func (t *Testbed) Advance(d time.Duration) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := t.catchUp(); err != nil {
+		return err
+	}
 	for end := t.elapsed + d; t.elapsed < end; {
 		t.elapsed = min(end, t.next())
 		t.emulator.Advance(t.elapsed.Seconds())
@@ -210,6 +215,22 @@ func (t *Testbed) Advance(d time.Duration) error {
 			}
 		}
 	}
+	return nil
+}
+
+// catchUp gives proxies that follow again what they have missed.
+func (t *Testbed) catchUp() error {
+	if !t.behind || t.faults.Proxies {
+		return nil
+	}
+	settings, err := t.objects.settings(t.graph)
+	if err == nil {
+		err = t.emulator.Apply(t.elapsed.Seconds(), settings)
+	}
+	if err != nil {
+		return fmt.Errorf("testbed: %w", err)
+	}
+	t.behind = false
 	return nil
 }
 
