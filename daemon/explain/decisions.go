@@ -280,5 +280,6 @@ func complete(dir string, r journal.Record) (*Explanation, error) {
 		out.Outcome = &o
 	}
 	out.addShadows(shadows)
+	out.Alternatives, out.Effects = out.considered(), out.effects()
 	return out, nil
 }

@@ -24,6 +24,9 @@ type Explanation struct {
 	Intent  journal.Intent   `json:"intent"`
 	Outcome *journal.Outcome `json:"outcome"` // null: there is none yet
 
+	Alternatives []Considered `json:"alternatives,omitempty"`
+	Effects      []Effect     `json:"effects,omitempty"` // of a change that has an outcome
+
 	Shadows []journal.ShadowAnswer `json:"shadows,omitempty"`
 }
 
@@ -81,6 +84,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	e.done(p)
 	p("\nwhat came of it")
 	e.outcome(p)
+	e.effect(p)
 	e.shadows(p)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -117,9 +121,7 @@ func (e *Explanation) decision(p func(string, ...any)) {
 			e.expectation(p, s.Name, o)
 		}
 	}
-	for _, a := range i.Decision.Alternatives {
-		p("  considered: score %.4g, %s", a.Score, a.Reason)
-	}
+	e.alternatives(p)
 }
 
 func (e *Explanation) expectation(p func(string, ...any), service string, o policy.Objective) {

@@ -11,8 +11,9 @@ import (
 // fullEvery is how many intents of a mesh may refer back to one that is whole.
 const fullEvery = 64
 
-// alternativeSettings bounds the settings of an alternative that are kept.
-const alternativeSettings = 64
+// AlternativeSettings bounds the settings of an alternative that are kept: with as many, there
+// may have been more.
+const AlternativeSettings = 64
 
 // storedIntent is an intent as it is on disk. Base is the seq of the mesh's intent before, in
 // the same segment, on which its Delta is; 0: the intent is whole.
@@ -80,7 +81,7 @@ func bounded(d *policy.Decision) *policy.Decision {
 	for _, a := range d.Alternatives[:min(len(d.Alternatives), policy.MaxAlternatives)] {
 		var differ policy.Action
 		for k, s := range a.Action { // both are in the order of the knobs
-			if (k >= len(d.Action) || d.Action[k] != s) && len(differ) < alternativeSettings {
+			if (k >= len(d.Action) || d.Action[k] != s) && len(differ) < AlternativeSettings {
 				differ = append(differ, s)
 			}
 		}

@@ -311,7 +311,7 @@ func TestAlternativesAreCapped(t *testing.T) {
 	}
 	before := len(intent.Decision.Alternatives)
 	got := stripped(intent).Decision.Alternatives
-	if len(got) != policy.MaxAlternatives || len(got[0].Action) != alternativeSettings || got[0].Score != 1 {
+	if len(got) != policy.MaxAlternatives || len(got[0].Action) != AlternativeSettings || got[0].Score != 1 {
 		t.Errorf("%d alternatives, the first of %d settings", len(got), len(got[0].Action))
 	}
 	if len(intent.Decision.Alternatives) != before || len(intent.Decision.Alternatives[0].Action) != 300 {
