@@ -92,8 +92,8 @@ func (s State) Sort() {
 
 // Find returns a service's signal of the given name; an absent one if there is none.
 func (s State) Find(service, name string) Signal {
-	for i := range s {
-		if s[i].Service == service && s[i].Name == name {
+	for i := s.first(service); i < len(s) && s[i].Service == service; i++ {
+		if s[i].Name == name {
 			return s[i]
 		}
 	}
@@ -102,10 +102,16 @@ func (s State) Find(service, name string) Signal {
 
 // Role returns a service's first signal of the given role; an absent one if there is none.
 func (s State) Role(service string, role Role) Signal {
-	for i := range s {
-		if s[i].Service == service && s[i].Role == role {
+	for i := s.first(service); i < len(s) && s[i].Service == service; i++ {
+		if s[i].Role == role {
 			return s[i]
 		}
 	}
 	return Signal{Service: service, Role: role}
+}
+
+// first is where a service's signals begin.
+func (s State) first(service string) int {
+	i, _ := slices.BinarySearchFunc(s, service, func(x Signal, service string) int { return strings.Compare(x.Service, service) })
+	return i
 }

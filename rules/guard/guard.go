@@ -11,6 +11,7 @@ package guard
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -248,17 +249,15 @@ func lowest(o policy.Observation, k policy.Knob) float64 {
 
 // floorBlocking is the blocking at which a service still carries its floor.
 func floorBlocking(o policy.Observation, service string) (float64, bool) {
-	for _, s := range o.Services {
-		if s.Name != service || s.Floor <= 0 {
-			continue
-		}
-		offered, ok := Offered(o, service)
-		if !ok || offered == 0 {
-			return 0, false
-		}
-		return math.Max(0, 1-s.Floor/offered), true
+	i, ok := slices.BinarySearchFunc(o.Services, service, func(s policy.Service, name string) int { return strings.Compare(s.Name, name) })
+	if !ok || o.Services[i].Floor <= 0 {
+		return 0, false
 	}
-	return 0, false
+	offered, ok := Offered(o, service)
+	if !ok || offered == 0 {
+		return 0, false
+	}
+	return math.Max(0, 1-o.Services[i].Floor/offered), true
 }
 
 func (r *Result) replicas(o policy.Observation, want policy.Action, k policy.Knob) {
