@@ -27,7 +27,7 @@ func TestSignalsAreFoundByService(t *testing.T) {
 		if got := s.Find(service, "s1"); got != (Signal{Name: "s1", Service: service}) {
 			t.Errorf("%q: found %+v", service, got)
 		}
-		if got := s.Role(service, RoleOffered); got != (Signal{Service: service}) {
+		if got := s.Role(service, RoleOffered); got != (Signal{Service: service, Role: RoleOffered}) {
 			t.Errorf("%q: found %+v", service, got)
 		}
 	}
