@@ -63,7 +63,7 @@ end = 2027-01-01T00:00:00Z
 		t.Errorf("a cooldown of %s and %d changes", p.Cooldown, p.ChangesPerHour)
 	}
 	at := time.Date(2026, 12, 24, 17, 0, 0, 0, time.UTC)
-	if reason, why := m.Pace().Frozen(at, nil); reason != guard.Freeze || !strings.HasPrefix(why, "holidays:") {
+	if reason, why := m.Pace().Frozen(at, nil); reason != guard.Freeze || !strings.HasPrefix(why, "freeze window holidays:") {
 		t.Errorf("at the first instant of the holidays: %q, %q", reason, why)
 	}
 	if reason, _ := m.Pace().Frozen(at.Add(-time.Nanosecond), nil); reason != "" {

@@ -49,10 +49,11 @@ type Decision struct {
 	Policy    string          `json:"policy"`
 	Role      string          `json:"policy_role"`
 	Fallback  string          `json:"fallback_reason,omitempty"`
-	Hold      string          `json:"hold,omitempty"` // reason code of doing nothing
-	Changes   []policy.Change `json:"changes"`        // the plan
-	Applied   bool            `json:"applied"`        // the plan was, or is about to be, written
-	Edits     int             `json:"edits"`          // settings that the guard changed
+	Hold      string          `json:"hold,omitempty"`   // reason code of doing nothing
+	Changes   []policy.Change `json:"changes"`          // the plan
+	Applied   bool            `json:"applied"`          // the plan was, or is about to be, written
+	Edits     int             `json:"edits"`            // settings that the guard changed
+	Frozen    string          `json:"frozen,omitempty"` // why nothing but raising blocking was admitted
 	Pending   string          `json:"pending,omitempty"`
 	Approved  string          `json:"approved_by,omitempty"`
 	Summary   string          `json:"summary"`          // what was changed, or why nothing was
@@ -150,7 +151,7 @@ func decision(r journal.Record, came outcomes) (Decision, error) {
 	}
 	d := Decision{
 		ID: r.Seq, At: r.At, Mesh: r.Mesh, Cycle: i.Cycle, Authority: i.Authority, Policy: i.Policy, Role: i.PolicyRole,
-		Fallback: i.FallbackReason, Hold: i.Hold, Changes: i.Plan, Applied: i.Act, Edits: len(i.Edits), Pending: i.Pending,
+		Fallback: i.FallbackReason, Hold: i.Hold, Changes: i.Plan, Applied: i.Act, Edits: len(i.Edits), Frozen: i.Frozen, Pending: i.Pending,
 	}
 	if d.Changes == nil {
 		d.Changes = []policy.Change{}
@@ -183,6 +184,8 @@ func summary(d Decision) string {
 	case d.Hold != "":
 		short, _, _ := strings.Cut(holdText(d.Hold), ":")
 		return "held: " + short
+	case len(d.Changes) == 0 && d.Edits > 0 && d.Frozen != "":
+		return "nothing that is admitted now: " + d.Frozen
 	case len(d.Changes) == 0:
 		return "nothing to change"
 	case d.Pending != "":
@@ -229,14 +232,17 @@ func (d Decision) came() string {
 	if d.Result == "" {
 		return "not known yet"
 	}
-	words := strings.ReplaceAll(d.Result, "_", " ")
+	words := strings.ReplaceAll(d.Result, "_", " ") + ", "
+	if d.Result == journal.ResultNotApplied && !d.Applied { // nothing was to be
+		words = ""
+	}
 	switch {
 	case d.Measured == 0:
-		return words + ", nothing measured"
+		return words + "nothing measured"
 	case d.Broken > 0:
-		return fmt.Sprintf("%s, %d of %d objectives broken", words, d.Broken, d.Measured)
+		return fmt.Sprintf("%s%d of %d objectives broken", words, d.Broken, d.Measured)
 	}
-	return words + ", objectives kept"
+	return words + "objectives kept"
 }
 
 // ByID finds a decision by the seq of its intent.

@@ -147,13 +147,16 @@ var afterGuard = []string{loop.HoldDrift, loop.HoldRefused, loop.HoldJournal}
 
 func (e *Explanation) guard(p func(string, ...any)) {
 	i := e.Intent
+	if i.Frozen != "" {
+		p("  nothing but raising blocking was admitted: %s", i.Frozen)
+	}
 	for _, d := range i.Edits {
 		p("  %s from %.4g to %.4g: %s", d.KnobID, d.From, d.To, guard.Reason(d.Reason).Sentence())
 	}
 	switch {
 	case i.Hold != "" && i.Decision != nil && !i.Decision.Abstain && !slices.Contains(afterGuard, i.Hold):
 		p("  refused: %s", holdText(i.Hold))
-	case len(i.Edits) == 0:
+	case len(i.Edits) == 0 && i.Frozen == "":
 		p("  nothing")
 	}
 }

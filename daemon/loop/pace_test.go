@@ -57,7 +57,7 @@ func TestRaisingBlockingDoesNotWait(t *testing.T) {
 	f.want = action(.6, .5)
 	r := cycles(l, 1, 1)
 	if i := r.Intent; !i.Act || !f.live.Equal(action(.6, .7), 1e-9) || len(i.Plan) != 1 || len(i.Edits) != 2 ||
-		i.Edits[0].Reason != "cooldown" || i.Limits.Frozen != "cooldown" || i.Frozen != "7s left of 12s" {
+		i.Edits[0].Reason != "cooldown" || i.Limits.Frozen != "cooldown" || i.Frozen != "7s left of the cooldown of 12s" {
 		t.Errorf("in force %v after %+v", f.live.Values(), r.Intent)
 	}
 	f.want = action(.5, .5)

@@ -35,7 +35,7 @@ const budgetWindow = time.Hour
 func (p Pace) Frozen(at time.Time, h History) (Reason, string) {
 	for _, f := range p.Freezes {
 		if f.Contains(at) {
-			return Freeze, f.String()
+			return Freeze, "freeze window " + f.String()
 		}
 	}
 	if n := p.ChangesPerHour; n > 0 && len(h) >= n {
@@ -45,7 +45,7 @@ func (p Pace) Frozen(at time.Time, h History) (Reason, string) {
 	}
 	if len(h) > 0 {
 		if left := p.Cooldown - h.since(at, len(h)-1); left > 0 {
-			return Cooldown, fmt.Sprintf("%s left of %s", inSeconds(left), p.Cooldown)
+			return Cooldown, fmt.Sprintf("%s left of the cooldown of %s", inSeconds(left), p.Cooldown)
 		}
 	}
 	return "", ""

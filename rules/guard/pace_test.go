@@ -129,7 +129,7 @@ func TestTheLongestReasonIsGiven(t *testing.T) {
 		t.Errorf("budget and cooldown: %q", got)
 	}
 	p.Freezes = []FreezeWindow{{Name: "now", Start: noon}}
-	if got, why := p.Frozen(noon, h); got != Freeze || why != "now: from 2026-01-07T12:00:00Z" {
+	if got, why := p.Frozen(noon, h); got != Freeze || why != "freeze window now: from 2026-01-07T12:00:00Z" {
 		t.Errorf("all of them: %q (%s)", got, why)
 	}
 	for reason, want := range map[Reason]bool{"": false, Cooldown: false, ChangeBudget: true, Freeze: true} {
