@@ -52,7 +52,7 @@ func (s *Server) caller(r *http.Request) (string, error) {
 // how says by which ways one may act.
 func (s *Server) how() string {
 	if s.o.Socket != "" {
-		return "use the socket " + s.o.Socket + ", as windvane's commands do on this host without --url, or start windvane with --web.config.file and basic_auth_users in it"
+		return "use its socket, as windvane's commands do with --url unix:" + s.o.Socket + ", or start windvane with --web.config.file and basic_auth_users in it"
 	}
 	return "start windvane with --web.config.file and basic_auth_users in it, or with RUNTIME_DIRECTORY set to a directory for its socket"
 }

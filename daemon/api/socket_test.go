@@ -18,7 +18,7 @@ func TestSocket(t *testing.T) {
 	if err != nil || info.Mode().Perm() != socketMode {
 		t.Fatalf("%v, %v; want the permissions %o", info, err, socketMode)
 	}
-	if code, said, _ := r.do(http.MethodPut, "/api/v1/meshes/shop/authority", `{"authority": "observe"}`, nil); code != 403 || !strings.Contains(said, "use the socket "+path) {
+	if code, said, _ := r.do(http.MethodPut, "/api/v1/meshes/shop/authority", `{"authority": "observe"}`, nil); code != 403 || !strings.Contains(said, "--url unix:"+path) {
 		t.Errorf("not by the socket: %d %s", code, said)
 	}
 	r.bySocket()

@@ -146,7 +146,7 @@ func TestDecisionsInWords(t *testing.T) {
 	want := `TIME                  CYCLE  MESH  POLICY            AUTHORITY  DECISION                                                                                       RESULT
 2026-01-02T03:04:05Z  12     shop  planner (active)  act        set blocking:a from 0 to 0.2                                                                   converged, objectives kept
 2026-01-02T03:04:05Z  11     shop  planner (active)  act        set blocking:a from 0 to 0.2, blocking:a from 0 to 0.2, blocking:a from 0 to 0.2, and 2 more  failed, 1 of 2 objectives broken
-2026-01-02T03:04:05Z  10     shop  rules (fallback)  observe    would set blocking:a from 0 to 0.2                                                             not applied, nothing measured
+2026-01-02T03:04:05Z  10     shop  rules (fallback)  observe    would set blocking:a from 0 to 0.2                                                             nothing measured
 2026-01-02T03:04:05Z  9      shop  planner (active)  approve    waits for approval as 1a2b3c4d: blocking:a from 0 to 0.2                                       not known yet
 2026-01-02T03:04:05Z  8      shop  planner (active)  approve    approved by ann: blocking:a from 0 to 0.2                                                      not known yet
 2026-01-02T03:04:05Z  7      shop  none              act        held: somebody else has changed settings, and windvane does not fight them                     not known yet

@@ -121,8 +121,8 @@ func Find(dir string, seq uint64) (Record, bool, error) {
 	if err != nil || len(all) == 0 || seq == 0 {
 		return Record{}, false, err
 	}
-	found, err := lastOf(dir, all[len(all)-1], 1, func(r Record) bool { return r.Seq == seq })
-	if errors.Is(err, os.ErrNotExist) || err == nil && len(found) == 0 {
+	found, err := lastOf(dir, all[len(all)-1], 1, seq+1, func(Record) bool { return true })
+	if errors.Is(err, os.ErrNotExist) || err == nil && (len(found) == 0 || found[0].Seq != seq) {
 		return Record{}, false, nil
 	}
 	if err != nil {

@@ -115,7 +115,7 @@ func last(dir string, n, most int, keep func(Record) bool) ([]Record, error) {
 	all = all[max(0, len(all)-most):]
 	var out []Record
 	for i := len(all) - 1; i >= 0 && len(out) < n; i-- {
-		found, err := lastOf(dir, all[i], n-len(out), keep)
+		found, err := lastOf(dir, all[i], n-len(out), 0, keep)
 		if errors.Is(err, os.ErrNotExist) && i < len(all)-1 {
 			break // it has expired meanwhile, and so have the older ones
 		}
@@ -128,8 +128,9 @@ func last(dir string, n, most int, keep func(Record) bool) ([]Record, error) {
 	return out, nil
 }
 
-// lastOf returns the newest n records of a segment that keep admits, newest first.
-func lastOf(dir string, segment, n int, keep func(Record) bool) ([]Record, error) {
+// lastOf returns the newest n records of a segment, before the one of a seq (0: all), that
+// keep admits, newest first.
+func lastOf(dir string, segment, n int, before uint64, keep func(Record) bool) ([]Record, error) {
 	s, err := openSegment(dir, segment)
 	if err != nil {
 		return nil, err
@@ -139,6 +140,9 @@ func lastOf(dir string, segment, n int, keep func(Record) bool) ([]Record, error
 	wanted := map[uint64]bool{} // seqs of them
 	var damage error
 	err = s.backwards(func(line []byte, offset int64) bool {
+		if before > 0 && seqOf(line) >= before {
+			return true
+		}
 		r, err := decode(line)
 		if err != nil {
 			damage = &DamageError{File: s.path, Offset: offset, Err: err}
