@@ -114,6 +114,8 @@ type loop struct {
 	live     policy.Action
 	changes  []policy.Change // made by the last decision
 	choice   margin.Choice   // how live came about
+	pace     guard.Pace
+	made     guard.History // changes that count for it
 	readings []Reading
 
 	// With Announced.
@@ -143,7 +145,7 @@ func (c ClosedLoop) begin() (*loop, error) {
 	if c.Initial == nil {
 		c.Initial = func(string, string) margin.Calibration { return margin.Calibration{} }
 	}
-	l := &loop{ClosedLoop: c, knobs: c.Mesh.Knobs(), services: c.Mesh.PolicyServices()}
+	l := &loop{ClosedLoop: c, knobs: c.Mesh.Knobs(), services: c.Mesh.PolicyServices(), pace: paceOf(c.Mesh)}
 	l.control = c.Control.Adopt(c.Params, l.services, c.Initial)
 	var err error
 	if l.wiring, err = wire(c.Emulator.Graph, l.knobs, l.services); err != nil {
@@ -173,6 +175,8 @@ func (l *loop) step(ctx context.Context) (Interval, error) {
 	o := policy.Observation{
 		Mesh: l.Mesh.Name, At: at, State: l.state(at), Live: l.live.Clone(), Knobs: l.knobs, Limits: l.Mesh.Limits(), Services: l.services,
 	}
+	frozen, _ := l.pace.Frozen(at, l.made)
+	o.Limits.Frozen = string(frozen)
 	var measured []margin.Measured
 	if l.Announced {
 		measured = l.learn(o)
@@ -192,7 +196,19 @@ func (l *loop) step(ctx context.Context) (Interval, error) {
 	if l.expected = nil; l.choice.Counted {
 		l.expected = own.Expected
 	}
-	return in, l.apply(checked.Action)
+	err := l.apply(checked.Action)
+	l.made = l.pace.After(l.made, at, l.changes)
+	return in, err
+}
+
+// paceOf is the pace of a simulated run: the cooldown that a rules file gives. One that is
+// derived is of the daemon's delay, of which a run has its own; freezes and the change
+// budget are for the mesh that people work on.
+func paceOf(m *rules.Mesh) guard.Pace {
+	if !m.Guard.CooldownGiven {
+		return guard.Pace{}
+	}
+	return guard.Pace{Cooldown: m.Guard.Cooldown}
 }
 
 // decide asks the policy, and the fallback where it fails. Own is the policy's decision,

@@ -47,6 +47,7 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 	// What was measured before the first decision is not part of the run.
 	measured := make([]float64, len(a.seconds))
 	var sum, before tally
+	pace, made := paceOf(s.mesh), guard.History(nil)
 	a.of(run.offered[0], o.Live)
 	tell(&o, a, run.offered[0], before.add(a, run.offered[0], run.noise[0], measured))
 	for t, offered := range run.offered {
@@ -55,6 +56,8 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 		}
 		announce(&o, a, offered)
 		o.Services = control.Hand(params, services, margin.Compared)
+		frozen, _ := pace.Frozen(o.At, made)
+		o.Limits.Frozen = string(frozen)
 		d, err := s.policy.Decide(ctx, o)
 		if err != nil {
 			return sum, fmt.Errorf("interval %d: %w", t, err)
@@ -62,6 +65,7 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 		choice := margin.Choice{}
 		if !d.Abstain {
 			checked := guard.Check(o, d.Action)
+			made = pace.After(made, o.At, policy.Diff(o.Live, checked.Action, 1e-9))
 			o.Live, choice = checked.Action, originOf(d, true, checked).Choice()
 		}
 		a.of(offered, o.Live)
