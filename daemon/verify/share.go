@@ -13,7 +13,8 @@ const (
 	// tolerance is what a share may differ from what is commanded beside chance: proxies
 	// that restart, requests that end in another window than they began in.
 	tolerance = .05
-	// enough requests tell a share to a quarter, so that it may be called converged.
+	// enough requests tell a share to a quarter, so that it may be called converged: those
+	// since the last change, as long as none of their windows speaks against it.
 	enough = 100
 )
 
@@ -27,7 +28,6 @@ type Share struct {
 	Requests float64 // about so many are behind Observed
 	Known    bool
 	Away     bool // chance and the tolerance do not explain it
-	Decided  bool // so many requests would have shown it
 }
 
 // weigh fills in what follows from the observed share, where shares are judged in all.
@@ -42,7 +42,6 @@ func (s *Share) weigh(shares int) {
 	}
 	near := math.Max(s.Low-tolerance, math.Min(s.High+tolerance, s.Observed))
 	s.Away = s.Requests*divergence(s.Observed, near) > math.Log(2*float64(shares)/errorRate)
-	s.Decided = s.Away || s.Requests >= enough
 }
 
 // divergence is that of Kullback and Leibler between two draws of 0 or 1.

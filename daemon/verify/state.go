@@ -11,7 +11,8 @@ import (
 type State struct {
 	Services map[string]Follow `json:"services,omitempty"` // those of which there is something to say
 
-	lives []policy.Action // in force in the last cycles, the newest last; one more than the delay
+	lives []policy.Action    // in force in the last cycles, the newest last
+	seen  map[string]float64 // requests of services since they were changed or away
 }
 
 // Follow is how one service follows.
@@ -26,7 +27,10 @@ type Follow struct {
 func (f Follow) idle() bool { return !f.Pending && f.Away == 0 && f.Failures == 0 }
 
 func (s State) clone() State {
-	s.Services = maps.Clone(s.Services)
+	s.Services, s.seen = maps.Clone(s.Services), maps.Clone(s.seen)
+	if s.seen == nil {
+		s.seen = map[string]float64{}
+	}
 	return s
 }
 
@@ -42,22 +46,28 @@ func (s *State) set(service string, f Follow) {
 }
 
 // remember adds what is in force. Over a gap nothing is known of what was in between.
-func (s *State) remember(live policy.Action, delay int) {
+func (s *State) remember(live policy.Action, most int) {
 	if live == nil {
-		s.lives = nil
+		s.lives, s.seen = nil, map[string]float64{}
 		return
 	}
-	from := max(0, len(s.lives)-delay)
+	from := max(0, len(s.lives)-most)
 	s.lives = append(append([]policy.Action(nil), s.lives[from:]...), live)
 }
 
-// judge gives the verdict from the shares. before are the settings in force before those
-// that the shares are of.
-func (s *State) judge(f *Finding, before policy.Action) {
+// judge gives the verdict from the shares, where a service may be away for fewer cycles in
+// a row than slack. before are the settings in force before those that the shares are of.
+func (s *State) judge(f *Finding, slack int, before policy.Action) {
 	x := s.Services[f.Service]
-	decided, settled := len(f.Shares) > 0, true
-	for _, share := range f.Shares {
-		decided, settled = decided && share.Decided, settled && !share.Moved
+	settled, least := true, 0.
+	for i, share := range f.Shares {
+		settled = settled && !share.Moved
+		if i == 0 || share.Requests < least {
+			least = share.Requests
+		}
+	}
+	if s.seen[f.Service] += least; f.Away() || !settled {
+		s.seen[f.Service] = 0
 	}
 	switch {
 	case f.Away():
@@ -65,13 +75,15 @@ func (s *State) judge(f *Finding, before policy.Action) {
 			x.Before = before
 		}
 		f.Verdict = NotYet
-		if x.Away >= Slack {
+		if x.Away >= slack {
 			f.Verdict = Failed
 		}
-	case !decided:
+	case len(f.Shares) == 0:
 		f.Verdict = Undecided
 	case !settled:
 		f.Verdict, x.Away, x.Before = NotYet, 0, nil
+	case s.seen[f.Service] < enough:
+		f.Verdict = Undecided
 	default:
 		f.Verdict, x.Away, x.Before = Converged, 0, nil
 		if x.Pending {

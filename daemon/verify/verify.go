@@ -21,8 +21,13 @@ import (
 )
 
 // Slack is for how many cycles in a row requests may be away from what is commanded
-// before a service has failed to follow.
+// before a service has failed to follow. To them comes the latency: a proxy counts a
+// request when it ends, so that under overload what is counted began under earlier
+// settings, and is not in proportion while queues grow or drain.
 const Slack = 3
+
+// longestLag bounds how many cycles the latency may add.
+const longestLag = 12
 
 // Verdict says whether a service follows.
 type Verdict string
@@ -51,6 +56,7 @@ func (f Finding) Away() bool {
 type Watch struct {
 	services []service
 	owner    map[policy.KnobID]string // the service that a knob is of
+	interval float64                  // seconds
 	seconds  float64                  // of the requests behind a signal
 	delay    int                      // cycles until a signal is of a setting alone
 	shares   int
@@ -69,7 +75,7 @@ func New(m *rules.Mesh) *Watch {
 	if d.LookBack == 0 {
 		d.LookBack = m.Interval // recording rules keep to it, or check has said so
 	}
-	w := &Watch{delay: d.Cycles(), owner: map[policy.KnobID]string{}}
+	w := &Watch{delay: d.Cycles(), interval: m.Interval.Seconds(), owner: map[policy.KnobID]string{}}
 	w.seconds = max(d.LookBack-d.Scrape, d.LookBack/2).Seconds()
 	for _, s := range m.Services {
 		of := service{name: s.Name, blocked: s.Blocking != nil, blocking: policy.KnobID{Kind: policy.Blocking, Target: s.Name}}
@@ -88,34 +94,42 @@ func New(m *rules.Mesh) *Watch {
 	return w
 }
 
-// TimeOut is how many cycles after a change a service has failed that does not follow.
-func (w *Watch) TimeOut() int { return w.delay + Slack - 1 }
-
 // Judge holds what was observed against what was in force meanwhile, as the API server
 // had it, and returns a finding for each service. Without live, nothing is known.
 func (w *Watch) Judge(s State, signals policy.State, live policy.Action) (State, []Finding) {
 	s = s.clone()
-	if s.remember(live, w.delay); len(s.lives) < w.delay {
+	if s.remember(live, w.delay+longestLag); len(s.lives) < w.delay {
 		return s, nil
 	}
-	window := s.lives[max(0, len(s.lives)-w.delay):]
 	out := make([]Finding, len(w.services))
 	for i, of := range w.services {
-		f := Finding{Service: of.name, Shares: w.observe(of, signals, window)}
-		s.judge(&f, w.before(of, s.lives))
+		own := signalsOf(signals, of.name)
+		lag := w.lag(own, of.name)
+		from := max(0, len(s.lives)-w.delay-lag)
+		f := Finding{Service: of.name, Shares: w.observe(of, own, s.lives[from:])}
+		s.judge(&f, Slack+lag, of.before(s.lives[:from]))
 		out[i] = f
 	}
 	return s, out
 }
 
-// before are the settings of a service that were in force before the window; nil: not known.
-func (w *Watch) before(of service, lives []policy.Action) policy.Action {
-	if len(lives) <= w.delay {
+// lag is by how many cycles requests may end after they began.
+func (w *Watch) lag(own policy.State, service string) int {
+	latency, ok := rate(own.Role(service, policy.RoleLatency))
+	if !ok {
+		return 0
+	}
+	return int(math.Min(longestLag, math.Floor(latency/w.interval+.5)))
+}
+
+// before are the last settings of a service; nil: not known.
+func (of service) before(lives []policy.Action) policy.Action {
+	if len(lives) == 0 {
 		return nil
 	}
 	var out policy.Action
 	for _, id := range append(slices.Clone(of.weights), of.blocking) {
-		if v, ok := lives[0].Get(id); ok {
+		if v, ok := lives[len(lives)-1].Get(id); ok {
 			out = append(out, policy.Setting{KnobID: id, Value: v})
 		}
 	}
@@ -123,8 +137,7 @@ func (w *Watch) before(of service, lives []policy.Action) policy.Action {
 }
 
 // observe measures the shares of a service that are known.
-func (w *Watch) observe(of service, signals policy.State, window []policy.Action) []Share {
-	own := signalsOf(signals, of.name)
+func (w *Watch) observe(of service, own policy.State, window []policy.Action) []Share {
 	offered, known := rate(own.Role(of.name, policy.RoleOffered))
 	carried, admitted := rate(own.Role(of.name, policy.RoleCarried))
 	if !admitted {

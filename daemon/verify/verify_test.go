@@ -192,6 +192,28 @@ func TestBackOffDoublesAndEndsWithAChangeThatIsFollowed(t *testing.T) {
 	}
 }
 
+// Under overload a request ends long after it began, and is counted then.
+func TestLatencyAddsToTheTimeOut(t *testing.T) {
+	w, s := watch(t), State{}
+	var got []string
+	for cycle := range 12 {
+		live := action(0, .5)
+		if cycle > 5 {
+			live = action(0, .9)
+		}
+		state := append(seen(50, 50, .5), policy.Signal{Name: "latency", Service: "a", Role: policy.RoleLatency, Value: 9, Status: policy.Valid})
+		state.Sort()
+		var f []Finding
+		if s, f = w.Judge(s, state, live); len(f) > 0 {
+			got = append(got, string(f[0].Verdict))
+		}
+	}
+	want := "converged converged converged converged converged not_yet not_yet not_yet not_yet not_yet not_yet"
+	if strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
 // A change has its own time, however long the service was away before; changes that follow
 // each other share it.
 func TestTheTimeOutBeginsWithTheChange(t *testing.T) {
