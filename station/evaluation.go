@@ -52,10 +52,10 @@ func (e *Evaluation) Run(ctx context.Context, r eval.DaemonRun) (_ *eval.DaemonT
 	if err != nil {
 		return nil, fmt.Errorf("station: %s: %w", r.Loop.Mesh.File, err)
 	}
-	t := newTracer(r.Loop)
+	t := newTracer(r)
 	s, err := Open(ctx, Options{
 		Dir: dir, Emulator: r.Loop.Emulator, Object: object, Interval: r.Loop.Mesh.Interval, Scrape: r.Loop.Scrape,
-		From: r.Loop.From, Rules: text, Plugins: pluginText(r.Policy), Watch: t.add, Executable: e.Executable,
+		From: r.Loop.From + r.Age, Rules: text, Plugins: pluginText(r.Policy), Watch: t.add, Executable: e.Executable,
 	})
 	if err != nil {
 		return nil, err

@@ -7,7 +7,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -107,6 +109,7 @@ func options(t *testing.T) (eval.EmulatorOptions, *Evaluation) {
 	return eval.EmulatorOptions{
 		Graph: g, Rules: m, Budgets: []float64{.05}, Delays: []eval.Delay{eval.DelayDaemon}, Controllers: []string{eval.ControllerFull},
 		Seed: 1001, Runs: 1, Intervals: intervals(t), Daemon: e.Run,
+		Ages: []time.Duration{0, 2 * time.Second},
 	}, e
 }
 
@@ -115,18 +118,23 @@ func options(t *testing.T) (eval.EmulatorOptions, *Evaluation) {
 // error budgets is what the emulator has counted.
 func TestTheDaemonIsTheLoopOfTheSimulations(t *testing.T) {
 	o, e := options(t)
-	var run eval.DaemonRun
+	var run atomic.Pointer[eval.DaemonRun]
 	o.Daemon = func(ctx context.Context, r eval.DaemonRun) (*eval.DaemonTrace, error) {
-		run = r
+		run.Store(&r)
 		return e.Run(ctx, r)
 	}
 	r, err := eval.Emulator(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := len(r.Rows) / 2
+	n := len(r.Rows) / 3
 	if n != 4 {
-		t.Fatalf("%d rows; want one for each of 4 phases and 2 ways", len(r.Rows))
+		t.Fatalf("%d rows; want one for each of 4 phases and 3 ways", len(r.Rows))
+	}
+	for i, row := range r.Rows[2*n:] {
+		if row.Through != eval.ThroughDaemon || row.Age != 2 || row.Counted == 0 {
+			t.Errorf("with samples that are 2 s old: row %d: %+v", i, row)
+		}
 	}
 	changed := 0.
 	for i, loop := range r.Rows[:n] {
@@ -157,10 +165,10 @@ func TestTheDaemonIsTheLoopOfTheSimulations(t *testing.T) {
 			}
 		}
 	}
-	if audits != 3 {
-		t.Errorf("%d audits, want 3", audits)
+	if audits != 6 {
+		t.Errorf("%d audits, want 3 for each age", audits)
 	}
-	stopped(t, e, run)
+	stopped(t, e, *run.Load())
 }
 
 // stopped runs a run again, and ends it in its midst.

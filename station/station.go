@@ -28,7 +28,7 @@ type Options struct {
 	Object   string // name of the VirtualService
 	Interval time.Duration
 	Scrape   time.Duration
-	From     time.Duration // so much time passes before the daemon starts; whole intervals
+	From     time.Duration // so much time passes before the daemon starts, an interval before its first cycle
 	Rules    []byte        // the mesh's rules file, with signals of deploy/prometheus/istio.rules.yml
 	Plugins  string        // the [plugin] tables of windvane.toml
 	Watch    func(Step)    // is given each cycle before the next one

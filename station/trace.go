@@ -20,15 +20,15 @@ import (
 
 // tracer makes the trace of a closed loop from the cycles of a daemon.
 type tracer struct {
-	loop     eval.ClosedLoop
+	run      eval.DaemonRun
 	services []policy.Service
 	live     policy.Action // of the interval before
 	trace    eval.Trace
 	err      error // what failed first: nothing does in a station that is well
 }
 
-func newTracer(l eval.ClosedLoop) *tracer {
-	return &tracer{loop: l, services: l.Mesh.PolicyServices(), trace: eval.Trace{Intervals: make([]eval.Interval, 0, l.Intervals)}}
+func newTracer(r eval.DaemonRun) *tracer {
+	return &tracer{run: r, services: r.Loop.Mesh.PolicyServices(), trace: eval.Trace{Intervals: make([]eval.Interval, 0, r.Loop.Intervals)}}
 }
 
 // add takes up the interval that ended with a cycle, and what the cycle decided.
@@ -37,8 +37,8 @@ func (t *tracer) add(s Step) {
 	if s.Report.Err != nil && t.err == nil {
 		t.err = fmt.Errorf("station: cycle %d: %w", i.Cycle, s.Report.Err)
 	}
-	in := eval.Interval{Seconds: s.Report.At.Sub(Epoch).Seconds(), Live: i.Live, Refused: guard.Reason(i.Hold)}
-	in.Phase = t.loop.Phase(in.Seconds)
+	in := eval.Interval{Seconds: (s.Report.At.Sub(Epoch) - t.run.Age).Seconds(), Live: i.Live, Refused: guard.Reason(i.Hold)}
+	in.Phase = t.run.Loop.Phase(in.Seconds)
 	if t.live != nil {
 		in.Changes = policy.Diff(t.live, i.Live, 1e-9)
 	}
@@ -88,7 +88,7 @@ func measured(r loop.Report, service string, o policy.Objective) margin.Measured
 }
 
 func (t *tracer) totals(all []emulator.Totals, service string) emulator.Totals {
-	for i, s := range t.loop.Emulator.Graph.Services {
+	for i, s := range t.run.Loop.Emulator.Graph.Services {
 		if s.Name == service {
 			return all[i]
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -37,8 +38,8 @@ const (
 
 // emulatorFlags are those of `evaluate --on emulator`.
 type emulatorFlags struct {
-	on, graph, through *string
-	intervals          *int
+	on, graph, through, ages *string
+	intervals                *int
 }
 
 func addEmulator(c *kingpin.CmdClause) emulatorFlags {
@@ -48,6 +49,8 @@ func addEmulator(c *kingpin.CmdClause) emulatorFlags {
 		graph: c.Flag("graph", "With --on emulator: the mesh (TOML), such as examples/six/graph.toml, with the rules for it. Default: a built-in one of two services.").PlaceHolder("FILE").String(),
 		through: c.Flag("through", "With --on emulator: what controls the mesh. The loop is the daemon's cycle without a network; the daemon is windvane as it is shipped, with "+
 			"its Prometheus client, journal, guard, actuator and plugin process, on the same requests, and stands beside the loop. Half a minute for each run of it on one core.").Default(throughLoop).Enum(throughLoop, throughDaemon),
+		ages: c.Flag("sample-age", "With --through daemon: how old the newest samples are at its cycles, below the interval: a Prometheus evaluates its rules when it does, not when windvane "+
+			"asks. Several with commas between them.").Default("0s").String(),
 		intervals: c.Flag("intervals", "With --on emulator: length of each phase, in intervals; half of it after the fault. The bars are for the default.").Default("1000").Int(),
 	}
 }
@@ -81,6 +84,9 @@ func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint
 		}
 		defer func() { err = errors.Join(err, remove()) }()
 		o.Daemon = daemons.Run
+		if o.Ages, err = readAges(*f.ages); err != nil {
+			return err
+		}
 	}
 	return judge(a, "evaluate", func(ctx context.Context, progress func(string, int, int)) (eval.EmulatorReport, error) {
 		o.Progress = progress
@@ -88,6 +94,19 @@ func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint
 	}, func(r eval.EmulatorReport) page.Page {
 		return report.Emulator(r, about(os.Args[1:], o.Rules.Name, rulesFile, "", "", 0))
 	})
+}
+
+// readAges reads durations, separated by commas.
+func readAges(text string) ([]time.Duration, error) {
+	var out []time.Duration
+	for item := range strings.SplitSeq(text, ",") {
+		v, err := time.ParseDuration(strings.TrimSpace(item))
+		if err != nil {
+			return nil, usageError{fmt.Errorf("evaluate: --sample-age %s: want durations such as 0s,2s", text)}
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 // newDaemons makes what runs closed loops through daemons. Their files lie in memory

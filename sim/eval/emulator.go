@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/search"
@@ -34,6 +35,7 @@ type EmulatorOptions struct {
 	// Daemon, if not nil, controls the mesh in further runs of the full controller, which
 	// stand beside those of ClosedLoop.
 	Daemon func(ctx context.Context, r DaemonRun) (*DaemonTrace, error)
+	Ages   []time.Duration // of the newest samples at the daemon's cycles, each below the interval; none: 0
 
 	// Progress is told how many of what are done; not by two goroutines at a time; may be nil.
 	Progress func(what string, done, of int)
@@ -186,17 +188,29 @@ func newEmulation(o EmulatorOptions) (*emulation, error) {
 type trial struct {
 	budget, delay, controller int
 	daemon                    bool // Daemon controls the mesh, not ClosedLoop
+	age                       time.Duration
 }
 
 // plan lists the trials.
 func (e *emulation) plan() error {
+	if len(e.Ages) == 0 {
+		e.Ages = []time.Duration{0}
+	}
+	for _, age := range e.Ages {
+		if age < 0 || age >= e.Rules.Interval {
+			return fmt.Errorf("samples that are %v old: want 0 or more, and less than the interval of %v", age, e.Rules.Interval)
+		}
+	}
 	daemons := 0
 	for budget := range e.Budgets {
 		for delay, d := range e.Delays {
 			for controller, c := range e.controllers {
 				e.trials = append(e.trials, trial{budget: budget, delay: delay, controller: controller})
-				if e.Daemon != nil && d == DelayDaemon && c.Name == ControllerFull {
-					e.trials = append(e.trials, trial{budget: budget, delay: delay, controller: controller, daemon: true})
+				if e.Daemon == nil || d != DelayDaemon || c.Name != ControllerFull {
+					continue
+				}
+				for _, age := range e.Ages {
+					e.trials = append(e.trials, trial{budget: budget, delay: delay, controller: controller, daemon: true, age: age})
 					daemons++
 				}
 			}

@@ -37,14 +37,13 @@ var emulatorBars = map[float64]map[string]phaseBar{
 type emulatorKey struct {
 	budget            float64
 	delay             Delay
-	through           string
 	phase, controller string
 }
 
 func emulatorBarsOf(rows []EmulatorRow) []EmulatorBar {
 	at := map[emulatorKey]EmulatorRow{}
 	for _, r := range rows {
-		at[emulatorKey{r.Budget, r.Delay, r.Through, r.Phase, r.Controller}] = r
+		at[emulatorKey{r.Budget, r.Delay, r.Phase, r.Name()}] = r
 	}
 	var out []EmulatorBar
 	for _, r := range rows {
@@ -53,7 +52,7 @@ func emulatorBarsOf(rows []EmulatorRow) []EmulatorBar {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b EmulatorBar) int {
-		return cmp.Or(cmp.Compare(a.Budget, b.Budget), cmp.Compare(a.Delay, b.Delay), cmp.Compare(a.Through, b.Through))
+		return cmp.Or(cmp.Compare(a.Budget, b.Budget), cmp.Compare(a.Delay, b.Delay), cmp.Compare(a.Through, b.Through), cmp.Compare(a.Age, b.Age))
 	})
 	return out
 }
@@ -62,12 +61,12 @@ func (b phaseBar) full(r EmulatorRow, at map[emulatorKey]EmulatorRow) []Emulator
 	var out []EmulatorBar
 	upTo := func(name string, want, got float64) {
 		if want > 0 {
-			out = append(out, EmulatorBar{Name: name, Budget: r.Budget, Delay: r.Delay, Through: r.Through, Phase: r.Phase, Want: fmt.Sprintf("<= %g", want), Got: got, Met: got <= want})
+			out = append(out, EmulatorBar{Name: name, Budget: r.Budget, Delay: r.Delay, Through: r.Through, Age: r.Age, Phase: r.Phase, Want: fmt.Sprintf("<= %g", want), Got: got, Met: got <= want})
 		}
 	}
 	from := func(name string, want float64, got *float64) {
 		if want > 0 && got != nil {
-			out = append(out, EmulatorBar{Name: name, Budget: r.Budget, Delay: r.Delay, Through: r.Through, Phase: r.Phase, Want: fmt.Sprintf(">= %g", want), Got: *got, Met: *got >= want})
+			out = append(out, EmulatorBar{Name: name, Budget: r.Budget, Delay: r.Delay, Through: r.Through, Age: r.Age, Phase: r.Phase, Want: fmt.Sprintf(">= %g", want), Got: *got, Met: *got >= want})
 		}
 	}
 	worst := 0.
@@ -81,7 +80,7 @@ func (b phaseBar) full(r EmulatorRow, at map[emulatorKey]EmulatorRow) []Emulator
 		upTo("violated after the first 100, every service in every run", b.rest, r.RestMost)
 	}
 	upTo("intervals with nothing feasible", b.flagged, r.Flagged)
-	if now, ok := at[emulatorKey{r.Budget, 0, "", r.Phase, r.Controller}]; ok && r.Delay == 1 && r.OfOptimum != nil {
+	if now, ok := at[emulatorKey{r.Budget, 0, r.Phase, r.Controller}]; ok && r.Delay == 1 && r.OfOptimum != nil {
 		upTo("cost of one interval of delay, of the oracle", delayCost, now.OfOptimum.Mean-r.OfOptimum.Mean)
 	}
 	if r.Delay > 0 {
@@ -92,7 +91,7 @@ func (b phaseBar) full(r EmulatorRow, at map[emulatorKey]EmulatorRow) []Emulator
 		from("carried, of the oracle", b.optimum, &r.OfOptimum.Mean)
 		from("carried in every run, of the oracle", b.least, r.OptimumLeast)
 	}
-	if zero, ok := at[emulatorKey{r.Budget, r.Delay, "", r.Phase, ControllerZero}]; ok && zero.First != nil {
+	if zero, ok := at[emulatorKey{r.Budget, r.Delay, r.Phase, ControllerZero}]; ok && zero.First != nil {
 		mean := 0.
 		for _, v := range zero.Violated {
 			mean += v.Mean / float64(len(zero.Violated))
@@ -120,7 +119,7 @@ func (e *emulation) auditBars(of trial, audits []*audit) []EmulatorBar {
 		{"intervals with nothing feasible that the status has otherwise", sum.flagged},
 	} {
 		out = append(out, EmulatorBar{
-			Name: b.name, Budget: e.Budgets[of.budget], Delay: e.Delays[of.delay], Through: ThroughDaemon, Want: "<= 0", Got: b.got, Met: b.got == 0,
+			Name: b.name, Budget: e.Budgets[of.budget], Delay: e.Delays[of.delay], Through: ThroughDaemon, Age: of.age.Seconds(), Want: "<= 0", Got: b.got, Met: b.got == 0,
 		})
 	}
 	return out

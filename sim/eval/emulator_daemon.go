@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/margin"
@@ -13,16 +14,18 @@ import (
 
 // DaemonRun is a run of a closed loop that a daemon is to control.
 type DaemonRun struct {
-	Loop     ClosedLoop // without a policy
-	Policy   string     // tabular or search
-	Settings string     // of the policy, JSON; may be empty
+	Loop     ClosedLoop    // without a policy
+	Age      time.Duration // of the newest samples at a cycle: it comes so long after the end of its interval
+	Policy   string        // tabular or search
+	Settings string        // of the policy, JSON; may be empty
 	Card     train.Card
 	Artefact []byte
 	Model    []byte
 }
 
 // DaemonTrace is what came of a DaemonRun: Loop's trace, and what windvane itself says
-// of the whole of it. The first interval ends with the daemon's first cycle, and is not
+// of the whole of it. An interval is the one that was measured: its Live and Changes began
+// Age later. The first interval ends with the daemon's first cycle, and is not
 // among what windvane counts.
 type DaemonTrace struct {
 	Trace
@@ -47,7 +50,7 @@ type audit struct {
 }
 
 func (e *emulation) throughDaemon(ctx context.Context, l learnt, s scenario, loop ClosedLoop, of trial) (result, error) {
-	r := DaemonRun{Loop: loop, Policy: e.policy, Settings: e.settings(e.controllers[of.controller].settings), Card: l.card, Artefact: l.artefact, Model: l.model}
+	r := DaemonRun{Loop: loop, Age: of.age, Policy: e.policy, Settings: e.settings(e.controllers[of.controller].settings), Card: l.card, Artefact: l.artefact, Model: l.model}
 	r.Card.Services = append([]train.ServiceCard(nil), l.card.Services...)
 	for i := range r.Card.Services {
 		c := &r.Card.Services[i]
@@ -64,13 +67,13 @@ func (e *emulation) throughDaemon(ctx context.Context, l learnt, s scenario, loo
 	if len(t.Intervals) != loop.Intervals {
 		return result{}, fmt.Errorf("%d intervals came back; want %d", len(t.Intervals), loop.Intervals)
 	}
-	a, err := e.check(t, loop.Emulator)
+	a, err := e.check(t, loop.Emulator, of.age)
 	return result{phases: e.measures(s, &t.Trace), audit: a}, err
 }
 
 // check holds what windvane measured and counted against the emulator: the same requests
 // under the settings that were in force, read from its own counters.
-func (e *emulation) check(t *DaemonTrace, o emulator.Options) (*audit, error) {
+func (e *emulation) check(t *DaemonTrace, o emulator.Options, age time.Duration) (*audit, error) {
 	em, err := emulator.New(o)
 	if err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func (e *emulation) check(t *DaemonTrace, o emulator.Options) (*audit, error) {
 	readings := make([]Reading, len(meter.Services()))
 	for n, in := range t.Intervals {
 		if len(in.Changes) > 0 {
-			if err := em.Apply(meter.Now(), e.wiring.settings(em.Settings(), in.Live)); err != nil {
+			if err := em.Apply(meter.Now()+age.Seconds(), e.wiring.settings(em.Settings(), in.Live)); err != nil {
 				return nil, err
 			}
 		}

@@ -14,7 +14,8 @@ import (
 type EmulatorRow struct {
 	Budget     float64 `json:"budget"`
 	Delay      Delay   `json:"delay"`
-	Through    string  `json:"through,omitempty"` // ThroughDaemon, or empty: ClosedLoop
+	Through    string  `json:"through,omitempty"`            // ThroughDaemon, or empty: ClosedLoop
+	Age        float64 `json:"sample_age_seconds,omitempty"` // of the newest samples at the daemon's cycles
 	Phase      string  `json:"phase"`
 	Controller string  `json:"controller"`
 	Runs       int     `json:"runs"`
@@ -51,6 +52,7 @@ type EmulatorBar struct {
 	Budget  float64 `json:"budget"`
 	Delay   Delay   `json:"delay"`
 	Through string  `json:"through,omitempty"`
+	Age     float64 `json:"sample_age_seconds,omitempty"`
 	Phase   string  `json:"phase"` // empty: the whole of the runs
 	Want    string  `json:"want"`  // such as "<= 0.055"
 	Got     float64 `json:"got"`
@@ -59,11 +61,7 @@ type EmulatorBar struct {
 
 // Where is the phase, with what the controller went through if that was the daemon.
 func (b EmulatorBar) Where() string {
-	phase := cmp.Or(b.Phase, "all phases")
-	if b.Through == "" {
-		return phase
-	}
-	return phase + " (" + b.Through + ")"
+	return cmp.Or(b.Phase, "all phases") + way(b.Through, b.Age)
 }
 
 // EmulatorReport is the answer of Emulator.
@@ -122,7 +120,7 @@ func (e *emulation) row(of trial, phase int, runs []phaseMeasures, optimum []flo
 		Runs: len(runs), Violated: map[string]Estimate{}, ViolatedMost: map[string]float64{},
 	}
 	if of.daemon {
-		row.Through = ThroughDaemon
+		row.Through, row.Age = ThroughDaemon, of.age.Seconds()
 	}
 	var first, rest, worst, carried, broke, best, cycles []float64
 	for s, name := range e.names {
@@ -208,10 +206,18 @@ func (r EmulatorReport) WriteText(w io.Writer) error {
 
 // Name is the controller's, with what it went through if that was the daemon.
 func (r EmulatorRow) Name() string {
-	if r.Through == "" {
-		return r.Controller
+	return r.Controller + way(r.Through, r.Age)
+}
+
+func way(through string, age float64) string {
+	switch {
+	case through == "":
+		return ""
+	case age > 0:
+		return fmt.Sprintf(" (%s, samples %g s old)", through, age)
+	default:
+		return " (" + through + ")"
 	}
-	return r.Controller + " (" + r.Through + ")"
 }
 
 func (r EmulatorReport) rowLines() []string {
