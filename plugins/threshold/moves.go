@@ -48,57 +48,87 @@ func (c *cycle) scaleDown() {
 	}
 }
 
+// blockable is a service whose load may be refused.
+type blockable struct {
+	policy.Service
+	knob  policy.Knob
+	at    int      // of its blocking in actions
+	parts []string // destinations of its routes
+}
+
 // shed raises blocking by raise_step for each service above its bound: first that
 // of the least valuable service that shares a destination with it, the service
 // itself last among equals, and the next one with what is left of the step. What
 // was raised for one service counts for the others that share it.
 func (c *cycle) shed() {
+	all := c.blockables()
+	total, blocked := c.blocked()
 	for _, service := range c.over {
-		candidates := c.candidates(service)
+		candidates := candidates(all, service, c.parts(service))
 		left := c.settings.RaiseStep
 		for _, s := range candidates {
-			left -= c.raised(s.Name)
+			left -= c.action[s.at].Value - c.o.Live[s.at].Value // raised by this cycle
 		}
 		for _, s := range candidates {
 			if left <= tiny {
 				break
 			}
-			if d := math.Min(left, c.room(s)); d > tiny {
+			if d := math.Min(left, c.room(s, total, blocked)); d > tiny {
 				left -= d
-				id := c.blocking[s.Name].KnobID
-				v, _ := c.action.Get(id)
-				c.set(id, math.Min(v+d, c.blocking[s.Name].Max))
+				c.set(s.knob.KnobID, math.Min(c.action[s.at].Value+d, s.knob.Max))
+				_, blocked = c.blocked()
 			}
 		}
 	}
 }
 
-// candidates are the services whose load may be refused for the sake of one.
-func (c *cycle) candidates(service string) []policy.Service {
-	parts := map[string]bool{}
-	for _, k := range c.o.Knobs {
-		if k.Kind == policy.Weight && k.Service == service {
-			parts[k.Part] = true
+// blockables are all of them, the least valuable first, and among equals those above their
+// bound last.
+func (c *cycle) blockables() []blockable {
+	at, parts := map[string]int{}, map[string][]string{}
+	for i, k := range c.o.Knobs {
+		switch k.Kind {
+		case policy.Blocking:
+			at[k.Target] = i
+		case policy.Weight:
+			parts[k.Service] = append(parts[k.Service], k.Part)
+		case policy.Replicas:
 		}
 	}
-	shares := map[string]bool{service: true}
-	for _, k := range c.o.Knobs {
-		if k.Kind == policy.Weight && parts[k.Part] {
-			shares[k.Service] = true
-		}
-	}
-	var out []policy.Service
+	var out []blockable
 	for _, s := range c.o.Services {
-		if _, ok := c.blocking[s.Name]; ok && shares[s.Name] {
-			out = append(out, s)
+		if i, ok := at[s.Name]; ok {
+			out = append(out, blockable{s, c.o.Knobs[i], i, parts[s.Name]})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b policy.Service) int {
+	slices.SortStableFunc(out, func(a, b blockable) int {
 		if v := cmp.Compare(a.Value, b.Value); v != 0 {
 			return v
 		}
 		return cmp.Compare(c.rank(a.Name), c.rank(b.Name))
 	})
+	return out
+}
+
+// parts are the destinations of a service.
+func (c *cycle) parts(service string) map[string]bool {
+	out := map[string]bool{}
+	for _, k := range c.o.Knobs {
+		if k.Kind == policy.Weight && k.Service == service {
+			out[k.Part] = true
+		}
+	}
+	return out
+}
+
+// candidates are those whose load may be refused for the sake of one service.
+func candidates(all []blockable, service string, parts map[string]bool) []blockable {
+	var out []blockable
+	for _, s := range all {
+		if s.Name == service || slices.ContainsFunc(s.parts, func(p string) bool { return parts[p] }) {
+			out = append(out, s)
+		}
+	}
 	return out
 }
 
@@ -110,21 +140,13 @@ func (c *cycle) rank(service string) int {
 	return 0
 }
 
-// raised is how much of a service's blocking this cycle has added.
-func (c *cycle) raised(service string) float64 {
-	id := c.blocking[service].KnobID
-	live, _ := c.o.Live.Get(id)
-	v, _ := c.action.Get(id)
-	return v - live
-}
-
 // room is how much a service's blocking may still be raised: within its knob's
-// range, above its floor, and under the cap on all blocking. It is 0 for a service
-// that nothing is offered to, and where a floor cannot be checked.
-func (c *cycle) room(s policy.Service) float64 {
-	k := c.blocking[s.Name]
-	v, _ := c.action.Get(k.KnobID)
-	room := k.Max - v
+// range, above its floor, and under the cap on all blocking, of which total and blocked
+// are what blocked returns. It is 0 for a service that nothing is offered to, and where a
+// floor cannot be checked.
+func (c *cycle) room(s blockable, total, blocked float64) float64 {
+	v := c.action[s.at].Value
+	room := s.knob.Max - v
 	offered, ok := guard.Offered(c.o, s.Name)
 	if ok && offered == 0 || s.Floor > 0 && !ok {
 		return 0
@@ -132,20 +154,23 @@ func (c *cycle) room(s policy.Service) float64 {
 	if s.Floor > 0 {
 		room = math.Min(room, 1-s.Floor/offered-v)
 	}
-	total, blocked := 0.0, 0.0
-	for _, knob := range c.o.Knobs {
-		if knob.Kind == policy.Blocking {
-			b, _ := c.action.Get(knob.KnobID)
-			w := guard.Weight(c.o, knob.Service)
-			total += w
-			blocked += w * b
-		}
-	}
 	room = math.Min(room, (c.o.Limits.TotalBlocking*total-blocked)/guard.Weight(c.o, s.Name))
 	if !(room > 0) { // NaN, too
 		return 0
 	}
 	return room
+}
+
+// blocked is all that counts in the cap on blocking, and how much of it is blocked.
+func (c *cycle) blocked() (total, blocked float64) {
+	for i, k := range c.o.Knobs {
+		if k.Kind == policy.Blocking {
+			w := guard.Weight(c.o, k.Service)
+			total += w
+			blocked += w * c.action[i].Value
+		}
+	}
+	return total, blocked
 }
 
 // restore takes back restore_step of blocking, of the most valuable service
