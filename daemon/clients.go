@@ -18,8 +18,9 @@ import (
 
 // prometheusClient is a source of signals, and the connections to be closed with it.
 type prometheusClient struct {
-	api  observe.API
-	http *http.Client
+	api   observe.API // what a cycle asks
+	whole v1.API      // all that Prometheus can be asked
+	http  *http.Client
 }
 
 func newPrometheusClient(p config.Prometheus) (prometheusClient, error) {
@@ -31,7 +32,8 @@ func newPrometheusClient(p config.Prometheus) (prometheusClient, error) {
 	if err != nil {
 		return prometheusClient{}, fmt.Errorf("prometheus.%s: %w", p.Name, err)
 	}
-	return prometheusClient{api: v1.NewAPI(c), http: client}, nil
+	whole := v1.NewAPI(c)
+	return prometheusClient{api: whole, whole: whole, http: client}, nil
 }
 
 // kubernetesClient is the API server, and the connections to be closed with it.

@@ -19,9 +19,33 @@ func ParseQuery(name, expr string) (Query, error) {
 	return Query{Name: name, Role: defaultRole(name), Expr: expr, parsed: parsed}, nil
 }
 
-// Ranges returns the longest range of the expression, subqueries included, and the
-// shortest of its range selectors; 0: there is none.
-func (q Query) Ranges() (longest, shortest time.Duration) { return q.ranges() }
+// LookBack returns the longest range of the expression, subqueries included; 0: there is
+// none.
+func (q Query) LookBack() time.Duration {
+	longest, _ := q.ranges()
+	return longest
+}
+
+// RangeSelector is a selector of samples over a range, as in rate(x[5s]).
+type RangeSelector struct {
+	Selector string // without range, offset and @
+	Range    time.Duration
+}
+
+// RangeSelectors returns the expression's range selectors in the order of the expression.
+func (q Query) RangeSelectors() []RangeSelector {
+	var out []RangeSelector
+	parser.Inspect(q.parsed, func(node parser.Node, _ []parser.Node) error {
+		if m, ok := node.(*parser.MatrixSelector); ok {
+			if v, ok := m.VectorSelector.(*parser.VectorSelector); ok {
+				plain := parser.VectorSelector{Name: v.Name, LabelMatchers: v.LabelMatchers}
+				out = append(out, RangeSelector{plain.String(), m.Range})
+			}
+		}
+		return nil
+	})
+	return out
+}
 
 // Metrics returns the names of the metrics that the expression reads, each once and
 // sorted. A selector that does not name one metric is left out.

@@ -35,12 +35,15 @@ func TestQuantiles(t *testing.T) {
 }
 
 func TestParseQuery(t *testing.T) {
-	q, err := rules.ParseQuery("latency", `rate(b[1m]) + on () rate(a[5s]) + sum({__name__=~"c.*"}) + a`)
+	q, err := rules.ParseQuery("latency", `rate(b[1m]) + on () rate(a{x="y"}[5s] offset 1m) + sum({__name__=~"c.*"}) + a`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if longest, shortest := q.Ranges(); longest != time.Minute || shortest != 5*time.Second {
-		t.Errorf("ranges %v and %v", longest, shortest)
+	if longest := q.LookBack(); longest != time.Minute {
+		t.Errorf("looks back %v", longest)
+	}
+	if d := cmp.Diff([]rules.RangeSelector{{"b", time.Minute}, {`a{x="y"}`, 5 * time.Second}}, q.RangeSelectors()); d != "" {
+		t.Errorf("ranges (-want +got):\n%s", d)
 	}
 	if got := q.Metrics(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("metrics %v", got)

@@ -44,6 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addEvaluate(app, commands, stdout, stderr)
 	addDecisions(app, commands, stdout)
 	addDemo(app, commands, stdout, stderr)
+	addDoctor(app, commands, stdout)
 	addExplain(app, commands, stdout)
 	addImport(app, commands, stdout, stderr)
 	addJournal(app, commands, stdout)

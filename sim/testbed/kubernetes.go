@@ -38,6 +38,7 @@ func (t *Testbed) kubernetesHandler() http.Handler {
 	mux.HandleFunc("GET "+scale, t.kubernetesAnswer(t.getScale))
 	mux.HandleFunc("PUT "+scale, t.kubernetesAnswer(t.putScale))
 	mux.HandleFunc("PATCH "+scale, t.kubernetesAnswer(t.patchScale))
+	mux.HandleFunc("POST "+accessReviews, t.kubernetesAnswer(t.reviewAccess))
 	mux.HandleFunc("/", t.kubernetesAnswer(func(q *request) (any, error) {
 		if q.Method != http.MethodGet {
 			return nil, &apierrors.StatusError{ErrStatus: metav1.Status{
@@ -63,7 +64,7 @@ func (t *Testbed) kubernetesAnswer(handle func(*request) (any, error)) http.Hand
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer, err := t.handle(w, r, handle)
 		if err == nil {
-			writeJSON(w, http.StatusOK, answer)
+			writeAnswer(w, answer)
 			return
 		}
 		var status *apierrors.StatusError
