@@ -41,6 +41,7 @@ type metrics struct {
 	authority  authorityMetrics
 	settings   settingMetrics
 	sources    queryMetrics
+	verify     verifyMetrics
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -80,6 +81,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		authority:  newAuthorityMetrics(gauge),
 		settings:   newSettingMetrics(gauge),
 		sources:    newQueryMetrics(r, counter, gauge),
+		verify:     newVerifyMetrics(counter, gauge),
 	}
 	m.seconds = newHistogram(r, "windvane_loop_duration_seconds", "How long a cycle took.", "mesh")
 	m.stages = newHistogram(r, "windvane_loop_stage_duration_seconds",
@@ -106,6 +108,7 @@ func (m *metrics) forget() {
 	m.budgets.forget()
 	m.authority.forget()
 	m.settings.forget()
+	m.verify.forget()
 	m.sources.last.Reset()
 }
 
@@ -116,6 +119,7 @@ func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
 	m.last.WithLabelValues(r.Mesh).Set(float64(r.At.UnixMilli()) / 1000)
 	m.interval.WithLabelValues(r.Mesh).Set(interval.Seconds())
 	m.authority.set(r.Mesh, i)
+	m.verify.set(r)
 	if i.Policy != "" {
 		m.decisions.WithLabelValues(r.Mesh, i.Policy, i.PolicyRole).Inc()
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/observe"
+	"github.com/windvane/windvane/daemon/verify"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/sim/testbed"
 )
@@ -126,6 +127,7 @@ func known() map[string][]string {
 		"mesh": {"shop"}, "service": {"information"}, "signal": {"latency"}, "budget": {"all"}, "policy": {"simple", "candidate", "broken"},
 		"role": {"active", "shadow", "fallback"}, "plugin": {"rules", "planner"}, "route": {"default/shop/information"},
 		"destination": {"v1", "v2"}, "deployment": {"default/node-v1", "default/node-v2"}, "window": {"5m", "30m", "1h", "2h", "6h", "1d", "3d"},
+		"verdict":   {string(verify.Undecided), string(verify.Converged), string(verify.NotYet), string(verify.Failed)},
 		"authority": levels, "reason": reasons, "stage": stages,
 		"result":  {"ok", "partial", "timeout", "error"},
 		"kind":    {journal.KindStart, journal.KindIntent, journal.KindOutcome, journal.KindNote, journal.KindShadow, string(observe.KindAbsent), string(observe.KindStale), string(observe.KindError)},

@@ -164,6 +164,7 @@ func (e *Explanation) guard(p func(string, ...any)) {
 func (e *Explanation) done(p func(string, ...any)) {
 	i := e.Intent
 	e.approval(p)
+	e.revert(p)
 	switch {
 	case i.Hold != "":
 		p("  hold: %s", holdText(i.Hold))
@@ -187,6 +188,7 @@ func (e *Explanation) outcome(p func(string, ...any)) {
 		return
 	}
 	p("  %s", resultText(o.Result))
+	e.verified(p)
 	if o.Error != "" {
 		p("  %s", o.Error)
 	}

@@ -1,6 +1,11 @@
 package journal
 
-import "github.com/windvane/windvane/plugins/policy"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/windvane/windvane/plugins/policy"
+)
 
 // Verified says whether the services of a mesh followed the settings in force, by what was
 // observed of their requests.
@@ -37,3 +42,48 @@ type Revert struct {
 
 // Reverts reports whether the intent puts settings back, in place of what was decided.
 func (i *Intent) Reverts() bool { return i.Revert != nil && i.Revert.Held == "" }
+
+// Lines say for a person what was verified.
+func (v *Verified) Lines() []string {
+	if v == nil {
+		return nil
+	}
+	var parts []string
+	for _, x := range []struct {
+		n    int
+		text string
+	}{
+		{v.Converged, "follow their settings"}, {v.NotYet, "do not yet"},
+		{v.Failed, "do not"}, {v.Undecided, "have too few requests to tell"},
+	} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.text))
+		}
+	}
+	out := []string{"verified: of the services, " + strings.Join(parts, ", ")}
+	for _, a := range v.Away {
+		out = append(out, "  "+a.String())
+	}
+	return out
+}
+
+// String says what was commanded and what was seen.
+func (a Away) String() string {
+	commanded := fmt.Sprintf("%.3g", a.Low)
+	if a.KnobID.Kind == policy.Blocking {
+		commanded = "at least " + commanded
+	} else if a.High > a.Low {
+		commanded += fmt.Sprintf(" to %.3g", a.High)
+	}
+	return fmt.Sprintf("%s: %s is %s, but %.3g of about %.0f requests were seen, away for %d cycles", a.Service, a.KnobID, commanded, a.Observed, a.Requests, a.Cycles)
+}
+
+// Line says for a person what was done about it.
+func (r *Revert) Line() string {
+	services := strings.Join(r.Services, ", ")
+	what := "is put back to what was in force before"
+	if r.Held != "" {
+		what = "is not put back: " + r.Held
+	}
+	return fmt.Sprintf("the last change of %s was not followed, and %s; until cycle %d only blocking may be raised", services, what, r.Cycle)
+}

@@ -65,8 +65,8 @@ func (l *Loop) settling(state policy.State) bool {
 
 // backOff has nothing but blocking raised, while a mesh that did not follow is left alone.
 func (l *Loop) backOff(i *journal.Intent) {
-	if i.Cycle < l.evidence.Follow.Retry() && i.Limits.Frozen == "" {
-		i.Limits.Frozen = string(guard.BackOff)
+	if retry := l.evidence.Follow.Retry(); i.Cycle < retry && i.Limits.Frozen == "" {
+		i.Limits.Frozen, i.Frozen = string(guard.BackOff), fmt.Sprintf("a change was not followed; the next may be made in cycle %d", retry)
 	}
 }
 

@@ -1,0 +1,15 @@
+package explain
+
+// revert says what was done about a change that was not followed.
+func (e *Explanation) revert(p func(string, ...any)) {
+	if r := e.Intent.Revert; r != nil {
+		p("  %s", r.Line())
+	}
+}
+
+// verified says whether requests followed the settings.
+func (e *Explanation) verified(p func(string, ...any)) {
+	for _, line := range e.Outcome.Verified.Lines() {
+		p("  %s", line)
+	}
+}
