@@ -30,6 +30,9 @@ const (
 	throughDaemon = "daemon"
 )
 
+// youngest samples are those of rules that are evaluated just before the daemon asks.
+const youngest = "0s"
+
 // The budgets and delays on the emulator, where none are asked for.
 const (
 	emulatorBudgets = ".05"
@@ -50,7 +53,7 @@ func addEmulator(c *kingpin.CmdClause) emulatorFlags {
 		through: c.Flag("through", "With --on emulator: what controls the mesh. The loop is the daemon's cycle without a network; the daemon is windvane as it is shipped, with "+
 			"its Prometheus client, journal, guard, actuator and plugin process, on the same requests, and stands beside the loop. Half a minute for each run of it on one core.").Default(throughLoop).Enum(throughLoop, throughDaemon),
 		ages: c.Flag("sample-age", "With --through daemon: how old the newest samples are at its cycles, below the interval: a Prometheus evaluates its rules when it does, not when windvane "+
-			"asks. Several with commas between them.").Default("0s").String(),
+			"asks. Several with commas between them.").Default(youngest).String(),
 		intervals: c.Flag("intervals", "With --on emulator: length of each phase, in intervals; half of it after the fault. The bars are for the default.").Default("1000").Int(),
 	}
 }
@@ -87,6 +90,8 @@ func (f emulatorFlags) run(shared replayFlags, rulesFile, data string, seed uint
 		if o.Ages, err = readAges(*f.ages); err != nil {
 			return err
 		}
+	} else if *f.ages != youngest {
+		return usageError{errors.New("evaluate: --sample-age is for --through daemon")}
 	}
 	return judge(a, "evaluate", func(ctx context.Context, progress func(string, int, int)) (eval.EmulatorReport, error) {
 		o.Progress = progress

@@ -68,7 +68,7 @@ func (e *emulation) throughDaemon(ctx context.Context, l learnt, s scenario, loo
 		return result{}, fmt.Errorf("%d intervals came back; want %d", len(t.Intervals), loop.Intervals)
 	}
 	a, err := e.check(t, loop.Emulator, of.age)
-	return result{phases: e.measures(s, &t.Trace), audit: a}, err
+	return result{phases: e.measures(s, &t.Trace, of.age), audit: a}, err
 }
 
 // check holds what windvane measured and counted against the emulator: the same requests

@@ -37,7 +37,7 @@ type EmulatorRow struct {
 	FlaggedMost  float64             `json:"flagged_ratio_max"`        // in the worst run
 	FlaggedBroke *float64            `json:"flagged_violated_ratio"`   // of flagged intervals, mean over services; nil where there are none
 	Counted      float64             `json:"counted_ratio"`            // share of intervals that moved the debts
-	Cycles       *float64            `json:"delay_cycles"`             // from a change to the first measurement of it that moved the debts; nil: nothing was changed
+	Cycles       *float64            `json:"delay_cycles"`             // from a change to the first measurement of nothing older that moved the debts; nil: nothing was changed
 	Held         float64             `json:"held_ratio"`               // share of cycles that kept the settings as they were, against the decision
 	Edited       float64             `json:"edited_ratio"`             // share of cycles in which the guard edited the decision
 	optimum      []float64           // OfOptimum by run

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
@@ -28,7 +29,7 @@ type phaseMeasures struct {
 	broken   float64   // mean over services of the share of flagged intervals that were violated
 
 	counted float64 // share of intervals that moved the debts
-	cycles  float64 // from a change to the first measurement of it that moved the debts, mean; NaN: nothing was changed
+	cycles  float64 // from a change to the first measurement of nothing older that moved the debts, mean; NaN: nothing was changed
 	held    float64 // share of intervals at whose end the guard or the daemon kept the settings as they were
 	edited  float64 // share of those at whose end the guard edited what was decided
 }
@@ -82,7 +83,7 @@ func (e *emulation) run(ctx context.Context, l learnt, seed uint64, of trial) (r
 	if err != nil {
 		return result{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return result{phases: e.measures(s, trace)}, nil
+	return result{phases: e.measures(s, trace, 0)}, nil
 }
 
 // failure says where the policy did not decide.
@@ -109,15 +110,17 @@ func withBudget(m *rules.Mesh, budget float64) *rules.Mesh {
 	return &out
 }
 
-// measures sums up a trace, by phase.
-func (e *emulation) measures(s scenario, t *Trace) []phaseMeasures {
+// measures sums up a trace, by phase. Changes are made age after the measured interval begins.
+func (e *emulation) measures(s scenario, t *Trace, age time.Duration) []phaseMeasures {
+	// A rate over the look-back leaves out the scrape interval that it begins with.
+	mixed := age.Seconds()+e.Graph.SettleSeconds > e.Graph.Scrape.Seconds()
 	var out []phaseMeasures
 	at, flagged := 0, false
 	for _, p := range s.phases {
 		y := newPhaseTally(e, s, len(e.services))
 		for range p.intervals {
 			y.add(&t.Intervals[at], flagged)
-			y.wait(t.Intervals[at:])
+			y.wait(t.Intervals[at:], mixed)
 			flagged = t.Intervals[at].Infeasible
 			at++
 		}
@@ -205,13 +208,13 @@ func (y *phaseTally) add(in *Interval, flagged bool) {
 }
 
 // wait counts how many intervals pass from a change at the start of the first one until
-// one moves the debts.
-func (y *phaseTally) wait(from []Interval) {
+// one moves the debts; mixed says that the first one is measured in part before the change.
+func (y *phaseTally) wait(from []Interval, mixed bool) {
 	if len(from[0].Changes) == 0 {
 		return
 	}
 	for i, in := range from {
-		if in.Counted {
+		if in.Counted && !(mixed && i == 0) {
 			y.changes++
 			y.waited += i + 1
 			return
