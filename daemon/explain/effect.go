@@ -71,8 +71,8 @@ func (e *Explanation) confounded() string {
 	switch {
 	case o.Result != journal.ResultConverged:
 		return "the settings were not seen in force"
-	case o.Verified != nil && o.Verified.NotYet+o.Verified.Failed > 0:
-		return "the requests did not follow the settings yet"
+	case o.Verified != nil && len(o.Verified.Away) > 0:
+		return "the requests did not follow the settings yet" // what is not judged yet may well follow
 	case o.Partial:
 		return "what was measured behind it is not of a whole interval"
 	}

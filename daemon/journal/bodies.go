@@ -91,8 +91,9 @@ type Outcome struct {
 	Live   policy.Action    `json:"live"`             // seen afterwards
 	State  policy.State     `json:"state"`            // measured afterwards
 	Errors []ObjectiveError `json:"errors,omitempty"` // of the interval, one for each objective
-	// Partial says that the time since the intent is not an interval under settings that stayed:
-	// the cycle that tells the outcome was woken, or the intent was of one that was.
+	// Partial says that what was measured is not of an interval under settings that stayed: the
+	// cycle that tells the outcome was woken, or the intent was of one that was, or samples are of
+	// a time when the last change was settling.
 	Partial bool `json:"partial,omitempty"`
 
 	Verified *Verified `json:"verified,omitempty"` // nil: nothing could be judged

@@ -12,7 +12,8 @@ import (
 
 // Collect makes a dataset of the intervals that a mesh's journal holds: what was in
 // force, and what was measured at the end. An interval whose settings are not known,
-// or were changed meanwhile, by somebody else or by a cycle that was woken, is left out; a value that was not
+// or were changed meanwhile, by somebody else or by a cycle that was woken, or had not
+// settled, or were not followed by the requests, is left out; a value that was not
 // measured, or not anew, is NaN. Settings are taken as they were commanded, so that
 // they lie on the grid of the policies and not on whole percents.
 func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
@@ -57,7 +58,8 @@ func rowOf(ids []policy.KnobID, services []policy.Service, i journal.Intent, o j
 	if i.Act {
 		held = i.Guarded
 	}
-	if o.Partial || o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, policy.Rounding) {
+	away := o.Verified != nil && len(o.Verified.Away) > 0
+	if o.Partial || away || o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, policy.Rounding) {
 		return dataset.Row{}, false
 	}
 	for k, id := range ids {

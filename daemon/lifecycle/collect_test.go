@@ -66,10 +66,12 @@ func TestCollectTakesIntervalsWhoseSettingsAreKnown(t *testing.T) {
 		}
 	}
 	acted := journal.Intent{Live: live(0), Guarded: live(.333333333), Act: true}
-	add("shop", acted, journal.Outcome{Live: live(.333333), State: state(policy.Valid)})                     // a row
-	add("shop", acted, journal.Outcome{Live: live(.1), State: state(policy.Valid)})                          // somebody else
-	add("shop", acted, journal.Outcome{Live: live(.333333), State: state(policy.Valid), Partial: true})      // cut by a cycle that was woken
-	add("shop", acted, journal.Outcome{State: state(policy.Valid)})                                          // not readable
+	add("shop", acted, journal.Outcome{Live: live(.333333), State: state(policy.Valid)})                // a row
+	add("shop", acted, journal.Outcome{Live: live(.1), State: state(policy.Valid)})                     // somebody else
+	add("shop", acted, journal.Outcome{Live: live(.333333), State: state(policy.Valid), Partial: true}) // cut by a cycle that was woken
+	add("shop", acted, journal.Outcome{State: state(policy.Valid)})                                     // not readable
+	notFollowed := &journal.Verified{NotYet: 1, Away: []journal.Away{{Service: "a"}}}
+	add("shop", acted, journal.Outcome{Live: live(.333333), State: state(policy.Valid), Verified: notFollowed})
 	add("other", acted, journal.Outcome{Live: live(.333333), State: state(policy.Valid)})                    // another mesh
 	add("shop", journal.Intent{Live: live(.2)}, journal.Outcome{Live: live(.2), State: state(policy.Stale)}) // a row without latency
 	add("shop", journal.Intent{Live: policy.Action{}}, journal.Outcome{Live: live(.2), State: state(policy.Valid)})

@@ -159,7 +159,9 @@ func TestNothingIsLearnedFromSamplesThatAreSettling(t *testing.T) {
 		l := newLoop(t, f, "act", func(o *Options) { o.Mesh = m })
 		for n := range 10 {
 			f.want = action(0, .5+.1*float64(n%2))
-			cycles(l, 1+n, 1)
+			if r := cycles(l, 1+n, 1); r.Outcome != nil && r.Outcome.Partial != (settle == "6s" && n > 1) {
+				t.Errorf("settle %s, cycle %d: partial %v", settle, 1+n, r.Outcome.Partial)
+			}
 		}
 		if e := l.control[0]; e.Counted != want || len(l.evidence.Harm) > 0 && l.evidence.Harm[0].Seen != want { // the first cycle changes nothing
 			t.Errorf("settle %s: %d intervals counted, want %d", settle, e.Counted, want)

@@ -29,7 +29,7 @@ func (l *Loop) verify(at time.Time, state policy.State, live policy.Action, r *R
 	if l.open == nil {
 		return nil
 	}
-	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured), Partial: !whole || l.woken != "", Verified: r.Verified}
+	out := &journal.Outcome{Cycle: l.open.Cycle, Live: live, State: state, Errors: l.errors(measured), Partial: !whole || l.woken != "" || l.settling(state), Verified: r.Verified}
 	out.Result = result(l.open, live, l.own, l.applied)
 	if l.applied != nil {
 		out.Error = l.applied.Error()
