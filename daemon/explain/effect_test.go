@@ -48,7 +48,9 @@ func TestWhatAChangeDid(t *testing.T) {
 		{"the signal was stale", func(e *Explanation) { e.Intent.State[0].Status = policy.Stale }, "latency of a: not identifiable: before it, the signal was stale"},
 		{"it failed", func(e *Explanation) { e.Outcome.Result = journal.ResultFailed }, "not identifiable: the settings were not seen in force"},
 		{"somebody changed them", func(e *Explanation) { e.Outcome.Result = journal.ResultDrifted }, "not identifiable: the settings were not seen in force"},
-		{"requests do not follow", func(e *Explanation) { e.Outcome.Verified = &journal.Verified{NotYet: 1, Away: []journal.Away{{Service: "a"}}} }, "not identifiable: the requests did not follow the settings yet"},
+		{"requests do not follow", func(e *Explanation) {
+			e.Outcome.Verified = &journal.Verified{NotYet: 1, Away: []journal.Away{{Service: "a"}}}
+		}, "not identifiable: the requests did not follow the settings yet"},
 		{"half an interval", func(e *Explanation) { e.Outcome.Partial = true }, "not identifiable: what was measured behind it is not of a whole interval"},
 		{"nothing was applied", func(e *Explanation) { e.Intent.Act = false }, ""},
 		{"nothing was to be changed", func(e *Explanation) { e.Intent.Plan = nil }, ""},
