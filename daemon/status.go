@@ -53,7 +53,7 @@ func fill(out *api.Mesh, r *loop.Report) {
 	i := r.Intent
 	at := r.At
 	out.Cycle, out.At, out.Policy, out.PolicyRole = i.Cycle, &at, i.Policy, i.PolicyRole
-	out.FallbackReason, out.Hold, out.Applied = i.FallbackReason, i.Hold, i.Act
+	out.FallbackReason, out.Hold, out.Applied, out.Frozen = i.FallbackReason, i.Hold, i.Act, i.Frozen
 	if r.Guard != "" {
 		out.Hold += " (" + r.Guard + ")"
 	}

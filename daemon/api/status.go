@@ -31,7 +31,8 @@ type Mesh struct {
 	Policy          string          `json:"policy"`
 	PolicyRole      string          `json:"policy_role"`
 	FallbackReason  string          `json:"fallback_reason,omitempty"`
-	Hold            string          `json:"hold,omitempty"` // why nothing was changed
+	Hold            string          `json:"hold,omitempty"`   // why nothing was changed
+	Frozen          string          `json:"frozen,omitempty"` // why nothing but raising blocking was admitted
 	Reason          string          `json:"reason,omitempty"`
 	Plan            []policy.Change `json:"plan"`
 	Applied         bool            `json:"applied"` // the plan was, or is about to be, written
@@ -177,6 +178,9 @@ func (m Mesh) lines() []string {
 	out = append(out, who)
 	if m.FallbackReason != "" {
 		out = append(out, "the active policy did not decide: "+m.FallbackReason)
+	}
+	if m.Frozen != "" {
+		out = append(out, "nothing but raising blocking is admitted: "+m.Frozen)
 	}
 	switch {
 	case m.Hold != "":

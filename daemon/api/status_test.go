@@ -17,7 +17,7 @@ func TestStatusInWords(t *testing.T) {
 	s := Status{
 		Version: "1.0", StartedAt: at.Add(-time.Hour), ConfigFile: "windvane.toml",
 		Meshes: []Mesh{{
-			Name: "shop", Authority: "observe", Cycle: 720, At: &at, Policy: "planner", PolicyRole: "active",
+			Name: "shop", Authority: "observe", Cycle: 720, At: &at, Policy: "planner", PolicyRole: "active", Frozen: "2s left of the cooldown of 7s",
 			Shadows: []journal.ShadowAnswer{{Policy: "candidate", Reason: "all is well"}},
 			Services: []Service{
 				{Name: "checkout", Offered: &offered, Objectives: []Objective{{
@@ -36,6 +36,7 @@ func TestStatusInWords(t *testing.T) {
 
 mesh shop   authority observe   cycle 720 at 2026-01-01T12:00:00Z
   policy planner (active)
+  nothing but raising blocking is admitted: 2s left of the cooldown of 7s
   nothing to change
   shadow candidate would change nothing: all is well
 
