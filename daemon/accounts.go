@@ -49,7 +49,7 @@ func openAccounts(state string, m *rules.Mesh) (*accounts, error) {
 		a.ledger.Adopt(old)
 	}
 	a.saved, a.tried = a.ledger.At(), a.ledger.At()
-	unsaved := 2 + int(2*saveEvery/m.Interval)
+	unsaved := 2 + int(4*saveEvery/m.Interval) // twice what there may be, one that was woken in each interval included
 	records, readErr := journal.Recent(JournalDirectory(state), unsaved, func(r journal.Record) bool {
 		return r.Mesh == m.Name && r.Kind == journal.KindOutcome
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -82,6 +83,7 @@ func (d *Daemon) Approve(_ context.Context, planID, by string) error {
 	for _, m := range g.meshes {
 		err := m.desk.Approve(planID, by)
 		if err == nil {
+			d.wake(m.rules.Name, loop.WokenByApproval)
 			return nil
 		}
 		if unknown, ok := errors.AsType[*approve.UnknownError](err); reason == nil || ok && unknown.Why != "" {

@@ -26,14 +26,45 @@ func wallStopwatch() Stopwatch {
 // ones in between.
 type wallClock struct{}
 
-func (wallClock) Next(ctx context.Context, _ string, interval time.Duration) (time.Time, error) {
-	due := time.Now().Truncate(interval).Add(interval)
+// Next is NextOrWoken for a mesh that is not woken.
+func (c wallClock) Next(ctx context.Context, mesh string, interval time.Duration) (time.Time, error) {
+	at, _, err := c.NextOrWoken(ctx, Wait{Mesh: mesh, Interval: interval})
+	return at, err
+}
+
+// NextOrWoken has a cycle come early where there is room for it between two that are due:
+// in it the last action has shown, and it may show until the next one. A mesh whose settle is
+// half of its interval has no such room.
+func (wallClock) NextOrWoken(ctx context.Context, w Wait) (time.Time, string, error) {
+	now := time.Now()
+	due := now.Truncate(w.Interval).Add(w.Interval)
+	if w.Early && !w.Last.Truncate(w.Interval).Add(w.Interval).After(now) {
+		due = now.Truncate(w.Interval) // it took longer than was left of the interval, which is not to be missed for it
+	}
+	from, until := now.Add(w.Settle), due.Add(-w.Settle)
+	woken := w.Woken
+	if w.Early {
+		woken = nil
+	}
 	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return time.Time{}, ctx.Err()
-	case <-timer.C:
-		return due, nil
+	var early <-chan time.Time
+	why := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return time.Time{}, "", ctx.Err()
+		case <-timer.C:
+			return due, "", nil
+		case why = <-woken:
+			woken = nil
+			if at := time.Now(); from.Before(until) && at.Before(until) {
+				soon := time.NewTimer(from.Sub(at))
+				defer soon.Stop()
+				early = soon.C
+			}
+		case <-early:
+			return time.Now(), why, nil
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/version"
 
+	"github.com/windvane/windvane/daemon/alerts"
 	"github.com/windvane/windvane/daemon/api"
 	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/authority"
@@ -60,6 +61,7 @@ type Daemon struct {
 	server   *api.Server
 
 	authority *authority.Store
+	alerts    *alerts.Receiver
 	desks     map[string]*approve.Desk // by mesh; over reloads
 
 	mu        sync.Mutex                 // makes Start, Reload and Stop one at a time
@@ -114,6 +116,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	d := &Daemon{o: o, registry: prometheus.NewRegistry(), done: make(chan struct{}), desks: map[string]*approve.Desk{}}
 	d.end = sync.OnceFunc(func() { close(d.done) })
 	d.metrics = newMetrics(d.registry)
+	d.alerts = d.newReceiver()
 	c, err := config.Load(o.ConfigFile, BuiltinNames())
 	if err != nil {
 		return nil, err
@@ -224,6 +227,7 @@ func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]l
 			m.options.Logger.Warn("the account of error budgets is not complete", "err", err)
 		}
 	}
+	d.alerts.Configure(alertsConfig(g.config))
 	var soft, hard context.Context
 	soft, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	hard, g.kill = context.WithCancel(context.WithoutCancel(ctx))

@@ -29,8 +29,9 @@ type mesh struct {
 	accounts  *accounts  // likewise
 	desk      *approve.Desk
 	releasers []actuate.Releaser
-	settling  settling  // of the goroutine that runs the cycles
-	blind     blindness // likewise
+	settling  settling    // of the goroutine that runs the cycles
+	blind     blindness   // likewise
+	woken     chan string // holds why, until the next cycle begins
 	last      atomic.Pointer[loop.Report]
 	ended     atomic.Pointer[time.Time] // see alive; nil until start
 }
@@ -56,10 +57,11 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	if d.desks[m.Name] == nil {
 		d.desks[m.Name] = approve.NewDesk(m.Name)
 	}
-	return &mesh{rules: m, policies: p, releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
+	return &mesh{rules: m, policies: p, woken: make(chan string, 1), releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
 		Mesh: m, Observer: observer, Actuator: newActuator(m, actuate.Group{routes, replicas}), Journal: d.journal,
 		Active: p.active, Fallback: p.fallback, Timeout: timeout, Initial: p.initial,
 		Authority: d.authority.Mesh(m.Name), Demoter: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
+		Alerts:  func() ([]journal.Alert, int) { return d.alerts.Firing(m.Name) },
 		Shadows: p.shadows, ShadowTimeout: m.Interval / 5, Clock: d.o.Since,
 	}}, nil
 }
@@ -187,7 +189,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 		}
 	}()
 	for {
-		at, err := d.o.Clock.Next(ctx, m.rules.Name, m.rules.Interval)
+		at, why, err := d.next(ctx, m)
 		if err != nil {
 			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
 				logger.Error("the clock failed; the mesh has no more cycles", "err", err)
@@ -195,7 +197,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 			return errors.Is(err, io.EOF)
 		}
 		begun := d.o.Since()
-		report := m.loop.Cycle(hard, at)
+		report := m.cycle(hard, at, why)
 		d.metrics.cycle(report, m.rules.Interval, d.o.Since()-begun)
 		d.metrics.observeStages(report, &m.settling)
 		d.metrics.countMissed(m.last.Load(), report, m.rules.Interval)

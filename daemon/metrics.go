@@ -22,6 +22,7 @@ type metrics struct {
 	interval   *prometheus.GaugeVec     // mesh
 	decisions  *prometheus.CounterVec   // mesh, policy, outcome
 	fallbacks  *prometheus.CounterVec   // mesh
+	woken      *prometheus.CounterVec   // mesh, reason
 	edits      *prometheus.CounterVec   // mesh, reason
 	problems   *prometheus.CounterVec   // mesh, kind
 	stages     *prometheus.HistogramVec // mesh, stage
@@ -62,6 +63,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		last:       gauge("windvane_loop_last_timestamp_seconds", "Time of the last cycle.", "mesh"),
 		interval:   gauge("windvane_loop_interval_seconds", "Configured interval between cycles.", "mesh"),
 		decisions:  counter("windvane_decisions_total", "Decisions by the role of the policy that made them.", "mesh", "policy", "role"),
+		woken:      counter("windvane_loop_woken_total", "Cycles that came between two that were due.", "mesh", "reason"),
 		fallbacks:  counter("windvane_policy_fallbacks_total", "Cycles that the fallback policy decided.", "mesh"),
 		edits:      counter("windvane_guard_edits_total", "Changes that the guard made to decisions.", "mesh", "reason"),
 		problems:   counter("windvane_signal_problems_total", "Signals that could not be used.", "mesh", "kind"),
@@ -125,6 +127,11 @@ func (m *metrics) cycle(r loop.Report, interval, took time.Duration) {
 	}
 	if i.PolicyRole == "fallback" {
 		m.fallbacks.WithLabelValues(r.Mesh).Inc()
+	}
+	for _, why := range []string{loop.WokenByAlert, loop.WokenByApproval} {
+		if woken := m.woken.WithLabelValues(r.Mesh, why); i.Woken == why {
+			woken.Inc()
+		}
 	}
 	for _, e := range i.Edits {
 		m.edits.WithLabelValues(r.Mesh, e.Reason).Inc()

@@ -111,7 +111,7 @@ func TestMetrics(t *testing.T) {
 
 // known are the values that labels may have: those of the files of exercised, and constants.
 func known() map[string][]string {
-	reasons := []string{loop.HoldNoLive, loop.HoldNoDecision, loop.HoldAbstained, loop.HoldJournal, loop.HoldDrift, loop.HoldRefused}
+	reasons := []string{loop.WokenByAlert, loop.WokenByApproval, loop.HoldNoLive, loop.HoldNoDecision, loop.HoldAbstained, loop.HoldJournal, loop.HoldDrift, loop.HoldRefused}
 	for _, r := range []guard.Reason{guard.NoData, guard.Malformed, guard.Bounds, guard.Step, guard.TotalBlocking, guard.Floor, guard.Cooldown, guard.ChangeBudget, guard.Freeze, guard.BackOff} {
 		reasons = append(reasons, string(r))
 	}
@@ -131,7 +131,8 @@ func known() map[string][]string {
 		"authority": levels, "reason": reasons, "stage": stages,
 		"result":  {"ok", "partial", "timeout", "error"},
 		"kind":    {journal.KindStart, journal.KindIntent, journal.KindOutcome, journal.KindNote, journal.KindShadow, string(observe.KindAbsent), string(observe.KindStale), string(observe.KindError)},
-		"outcome": {"hold", "applied", "planned", "unchanged", journal.ResultConverged, journal.ResultFailed, journal.ResultDrifted, journal.ResultNotApplied, journal.ResultUnknown},
+		"outcome": {"hold", "applied", "planned", "unchanged", journal.ResultConverged, journal.ResultFailed, journal.ResultDrifted, journal.ResultNotApplied, journal.ResultUnknown, "firing", "repeated", "resolved", "outdated", "unmatched"},
+		"code":    {"200", "400", "401", "403", "413", "503"},
 	}
 }
 

@@ -58,7 +58,7 @@ func (m *metrics) countMissed(before *loop.Report, r loop.Report, interval time.
 	if before == nil {
 		return
 	}
-	if n := r.At.Sub(before.At)/interval - 1; n > 0 {
+	if n := r.At.Sub(before.At.Truncate(interval))/interval - 1; n > 0 { // the one before may have been woken
 		missed.Add(float64(n))
 	}
 }

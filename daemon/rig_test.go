@@ -34,7 +34,8 @@ type rig struct {
 	url     string // of the daemon's HTTP server
 
 	mu      sync.Mutex
-	cycles  int // still to run
+	cycles  int           // still to run
+	early   time.Duration // after the last cycle, one that is woken comes; 0: none does
 	reports []loop.Report
 	resumed chan struct{}
 }
@@ -219,6 +220,34 @@ func (r *rig) start() {
 
 // Next implements daemon.Clock: virtual time passes when a cycle is wanted.
 func (r *rig) Next(ctx context.Context, _ string, interval time.Duration) (time.Time, error) {
+	if err := r.wanted(ctx); err != nil {
+		return time.Time{}, err
+	}
+	return r.pass(interval)
+}
+
+// NextOrWoken implements daemon.EarlyClock: what comes before a cycle is wanted wakes.
+func (r *rig) NextOrWoken(ctx context.Context, w daemon.Wait) (time.Time, string, error) {
+	if err := r.wanted(ctx); err != nil {
+		return time.Time{}, "", err
+	}
+	interval, why := w.Interval, ""
+	switch {
+	case r.early > 0 && w.Early:
+		interval -= r.early
+	case r.early > 0:
+		select {
+		case why = <-w.Woken:
+			interval = r.early
+		default:
+		}
+	}
+	at, err := r.pass(interval)
+	return at, why, err
+}
+
+// wanted waits until a cycle is.
+func (r *rig) wanted(ctx context.Context) error {
 	for {
 		r.mu.Lock()
 		run := r.cycles > 0
@@ -227,20 +256,24 @@ func (r *rig) Next(ctx context.Context, _ string, interval time.Duration) (time.
 		}
 		r.mu.Unlock()
 		if run {
-			if err := r.testbed.Advance(interval); err != nil {
-				return time.Time{}, err
-			}
-			return r.testbed.Now(), nil
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return time.Time{}, ctx.Err()
+			return ctx.Err()
 		case <-r.resumed:
 		}
 	}
 }
 
-var _ daemon.Clock = (*rig)(nil)
+func (r *rig) pass(interval time.Duration) (time.Time, error) {
+	if err := r.testbed.Advance(interval); err != nil {
+		return time.Time{}, err
+	}
+	return r.testbed.Now(), nil
+}
+
+var _ daemon.EarlyClock = (*rig)(nil)
 
 // run lets n cycles happen and returns their reports.
 func (r *rig) run(n int) []loop.Report {

@@ -39,6 +39,7 @@ func (m *mesh) status(a *authority.Store) api.Mesh {
 		Plan: []policy.Change{}, Problems: []string{}, Services: []api.Service{}, Budgets: []api.Budget{}, Plugins: []api.Plugin{},
 	}
 	m.fillAuthority(&out, a)
+	out.Alerts, out.Omitted = m.options.Alerts()
 	for _, p := range m.policies.plugins {
 		out.Plugins = append(out.Plugins, p.status())
 	}

@@ -24,20 +24,23 @@ const maxSecret = 64 << 10 // bytes of a file
 
 // admit says whether the sender may send; if not it returns the status to answer, and why.
 //
-// Without secrets only this machine may: what listens on loopback, or on the unix socket,
-// is shared with processes of this host. That is enough for what a message can do: have
+// Who may act may also send: known says that the server has found that. Without secrets
+// so may any process of this machine, by loopback. That is enough for what a message can do: have
 // one cycle come early, and be read by people. A browser is one of these processes, and the
 // pages that it shows are not: they are refused. So is what came through a proxy, which may
 // be anybody's.
-func (s Secrets) admit(r *http.Request) (status int, why error) {
+func (s Secrets) admit(r *http.Request, known bool) (status int, why error) {
 	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
 		return http.StatusForbidden, errors.New("a web page may not send alerts")
+	}
+	if known {
+		return 0, nil
 	}
 	if s == (Secrets{}) {
 		if local(r) {
 			return 0, nil
 		}
-		return http.StatusForbidden, errors.New("alerts from other machines need a secret: set credentials_file, or basic_auth, in [alerts] of windvane.toml")
+		return http.StatusForbidden, errors.New("alerts from other machines need a secret: set credentials_file, or basic_auth, in [alerts] of windvane.toml, or start windvane with --web.config.file")
 	}
 	ok, err := s.match(r)
 	switch {
@@ -93,15 +96,12 @@ func readSecret(path string) (string, error) {
 	return string(b), nil
 }
 
-// local says that a request comes from this machine.
+// local says that a request comes from this machine, by loopback.
 func local(r *http.Request) bool {
 	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
 		if r.Header.Get(h) != "" {
 			return false
 		}
-	}
-	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && a.Network() == "unix" {
-		return true
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	return err == nil && net.ParseIP(host).IsLoopback()

@@ -76,6 +76,7 @@ func newRig(t testing.TB, c Config) *rig {
 	r := &rig{registry: prometheus.NewPedanticRegistry(), now: start}
 	r.Receiver = New(Options{
 		Registerer: r.registry, Logger: slog.New(slog.DiscardHandler),
+		Known: func(r *http.Request) bool { return r.Header.Get("Test-Known") != "" },
 		Now: func() time.Time {
 			r.mu.Lock()
 			defer r.mu.Unlock()

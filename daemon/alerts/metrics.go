@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,13 @@ func newMetrics(r prometheus.Registerer, size func() (remembered, firing int)) m
 			Name: "windvane_alerts_truncated_total", Help: "Alerts that Alertmanager left out of its messages, by the receiver's max_alerts.",
 		}),
 	}
+	for _, status := range []int{
+		http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable,
+	} {
+		m.posts.WithLabelValues(strconv.Itoa(status))
+	}
+	m.alerts(counts{}, 0)
 	r.MustRegister(m.posts, m.received, m.truncated,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "windvane_alerts_firing", Help: "Alerts that fire."}, func() float64 {
 			_, firing := size()

@@ -32,6 +32,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 	Now        func() time.Time
+	Known      func(*http.Request) bool // the server knows the sender, who may act
 }
 
 // Config is what the files say.
@@ -97,7 +98,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (status int
 	if c == nil {
 		return http.StatusServiceUnavailable, errors.New("windvane is not ready")
 	}
-	if status, err := c.Secrets.admit(req); err != nil {
+	if status, err := c.Secrets.admit(req, r.o.Known(req)); err != nil {
 		return status, err
 	}
 	leave, err := r.enter(req.Context())

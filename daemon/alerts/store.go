@@ -222,7 +222,7 @@ func (s *store) leave(meshes []string, alerts uint64, expires time.Time) {
 func (s *store) of(mesh string, now time.Time) ([]journal.Alert, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []journal.Alert
+	out := []journal.Alert{}
 	for _, e := range s.entries {
 		if e.ended.IsZero() && now.Before(e.expires) && slices.Contains(e.meshes, mesh) {
 			out = append(out, e.alert)

@@ -49,6 +49,22 @@ func (s *Server) caller(r *http.Request) (string, error) {
 	return "", fmt.Errorf("nobody may act here without authentication, and %s has neither basic_auth_users nor a client_ca_file for this request: %s", s.o.WebConfigFile, s.how())
 }
 
+// callerKey is that of the caller's name in the context of a request.
+type callerKey struct{}
+
+// known has a handler told who a request comes from, if it is somebody who may act.
+func (s *Server) known(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if by, err := s.caller(r); err == nil {
+			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, by))
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Known reports whether a request to Options.Alerts comes from somebody who may act.
+func Known(r *http.Request) bool { return r.Context().Value(callerKey{}) != nil }
+
 // how says by which ways one may act.
 func (s *Server) how() string {
 	if s.o.Socket != "" {

@@ -97,7 +97,7 @@ func (s *Server) routes() http.Handler {
 	s.read(mux)
 	s.act(mux)
 	if s.o.Alerts != nil {
-		mux.Handle("POST /api/v1/alerts", s.o.Alerts)
+		mux.Handle("POST /api/v1/alerts", s.known(s.o.Alerts))
 	}
 	if s.o.EnablePprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)

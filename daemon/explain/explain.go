@@ -68,6 +68,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(&b, format+"\n", args...) }
 	i := e.Intent
 	p("mesh %s, cycle %d, %s, authority %s", e.Mesh, i.Cycle, e.At.Format(time.RFC3339), i.Authority)
+	e.woken(p)
 	e.authority(p)
 	p("\nwhat was seen")
 	for _, s := range i.State {
@@ -76,6 +77,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	for _, d := range i.Drift {
 		p("  somebody else changed %s from %.4g to %.4g", d.KnobID, d.From, d.To)
 	}
+	e.alerts(p)
 	p("\nwhat was decided")
 	e.decision(p)
 	p("\nwhat the guard did")
@@ -191,6 +193,9 @@ func (e *Explanation) outcome(p func(string, ...any)) {
 	e.verified(p)
 	if o.Error != "" {
 		p("  %s", o.Error)
+	}
+	if o.Partial {
+		p("  nothing is learned from it: a cycle that was woken cut the interval")
 	}
 	for _, x := range o.Errors {
 		value := signalText(o.State.Find(x.Service, x.Signal))

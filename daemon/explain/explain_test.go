@@ -80,6 +80,11 @@ func write(t *testing.T) string {
 		{Policy: "content", Reason: "all is well"},
 		{Policy: "silent", Abstain: true},
 	}})
+	woken := intent(8)
+	woken.Woken, woken.AlertsOmitted = "alert", 3
+	woken.Alerts = []journal.Alert{{Name: "Slow", Fingerprint: "f", StartsAt: at, Labels: map[string]string{"severity": "page", "service": "a"}}}
+	add("woken", journal.KindIntent, woken)
+	add("woken", journal.KindOutcome, journal.Outcome{Cycle: 8, Result: journal.ResultConverged, Partial: true})
 	for _, i := range waiting() {
 		add("waiting", journal.KindIntent, i)
 	}
@@ -114,6 +119,7 @@ func TestText(t *testing.T) {
 		"testdata/drift.txt": {"drift", 4},
 
 		"testdata/shadowed.txt": {"shadowed", 7},
+		"testdata/woken.txt":    {"woken", 8},
 
 		"testdata/waits.txt":    {"waiting", 5},
 		"testdata/approved.txt": {"waiting", 6},

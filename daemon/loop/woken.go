@@ -61,6 +61,9 @@ func (l *Loop) interrupt() {
 func (l *Loop) aside(i *journal.Intent) {
 	i.Woken = l.woken
 	if l.o.Alerts != nil {
-		i.Alerts, i.AlertsOmitted = l.o.Alerts()
+		list, more := l.o.Alerts()
+		if i.AlertsOmitted = more; len(list) > 0 { // none are written as nothing, and read back as that
+			i.Alerts = list
+		}
 	}
 }
