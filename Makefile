@@ -42,6 +42,10 @@ peers: ## make bench, then its peers in Python (integration/peers), whose figure
 	BENCH_SPLITS="$$splits" $(MAKE) --no-print-directory bench; \
 	integration/peers/run.sh "$(abspath $(or $(TRACE),examples/mo1/trace-sample.csv))" "$(CURDIR)/bench.json" "$$splits"
 
+.PHONY: package
+package: ## the Debian and the RPM package into dist, as in make package VERSION=1.2.0
+	@VERSION=$(VERSION) systemd/package.sh
+
 .PHONY: integration
 integration: ## the tests against a real mesh: etcd, kube-apiserver, istiod and Envoy, built the first time (about 10 minutes); needs python3 with pip
 	@programs=$$(integration/tools/build.sh) && WINDVANE_PROGRAMS="$$programs" go test -tags integration -count=1 -v ./integration/...
