@@ -35,6 +35,7 @@ by = "service"
 offered = 'windvane:offered:rate'
 carried = 'windvane:carried:rate'
 latency = 'windvane:latency_seconds:p95'
+split = 'windvane:split:ratio'
 `, MeshName)
 	writeService(&b, compute, computeBound, 7)
 	writeService(&b, information, informationBound, 7)

@@ -31,6 +31,23 @@ func (m *Mesh) Splits() map[string][]string {
 	return out
 }
 
+// warnSplit says that weights are set on trust.
+func (m *Mesh) warnSplit(add func(key, message, hint string)) {
+	routed := false
+	for _, s := range m.Services {
+		_, declared := m.queryFor(s, SignalSplit)
+		if _, ok := s.SplitRoute(); ok && declared {
+			return
+		} else if ok {
+			routed = true
+		}
+	}
+	if routed && m.Guard.Authority == AuthorityAct {
+		add("signals", "has no signal split, so that nobody sees whether requests follow the weights",
+			"add split = 'windvane:split:ratio', of the recording rules")
+	}
+}
+
 // checkSplits reports a query of SignalSplit that cannot tell the destinations apart.
 func (r *reader) checkSplits() {
 	for _, q := range r.mesh.Queries() {

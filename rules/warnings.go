@@ -24,6 +24,7 @@ func (m *Mesh) warn() Problems {
 		}
 	}
 	m.warnCap(add)
+	m.warnSplit(add)
 	active := false
 	for _, p := range m.Policies {
 		active = active || p.Role == RoleActive
