@@ -62,7 +62,7 @@ func (ob *Observer) query(ctx context.Context, expr string, at time.Time) answer
 	if err := ctx.Err(); err != nil {
 		return failed(ctx, err) // no connection for an answer that comes too late
 	}
-	value, warnings, _, err := ob.api.Query(ctx, expr, at, v1.WithTimeout(ob.timeout))
+	value, warnings, _, err := ob.api.Query(ctx, expr, at, v1.WithTimeout(asPrometheus(ob.timeout)))
 	switch {
 	case err != nil:
 		return failed(ctx, err)
@@ -87,6 +87,17 @@ func (ob *Observer) query(ctx context.Context, expr string, at time.Time) answer
 		}
 	}
 	return answer{samples: vector}
+}
+
+// asPrometheus rounds a timeout up to one that Prometheus can read as the client writes
+// it: "2.8s" is no duration of Prometheus', and refuses the query. The deadline here is kept
+// to all the same.
+func asPrometheus(d time.Duration) time.Duration {
+	unit := time.Millisecond
+	if d > time.Second {
+		unit = time.Second
+	}
+	return (d + unit - 1).Truncate(unit)
 }
 
 // failed judges the error of a query. Of all but two HTTP statuses the client says no

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -236,6 +237,22 @@ func TestNewRefuses(t *testing.T) {
 		change(&o)
 		if _, err := New(o); err == nil || !strings.HasPrefix(err.Error(), "observe: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// The client writes a timeout as Go does. What Prometheus cannot read refuses the query.
+func TestTimeoutsThatPrometheusReads(t *testing.T) {
+	for d, want := range map[time.Duration]time.Duration{
+		time.Nanosecond: time.Millisecond, 800 * time.Millisecond: 800 * time.Millisecond, 1500 * time.Microsecond: 2 * time.Millisecond,
+		time.Second: time.Second, 1200 * time.Millisecond: 2 * time.Second, 2800 * time.Millisecond: 3 * time.Second, 24 * time.Second: 24 * time.Second, 90 * time.Second: 90 * time.Second,
+	} {
+		got := asPrometheus(d)
+		if got != want {
+			t.Errorf("%v: %v, want %v", d, got, want)
+		}
+		if _, err := model.ParseDuration(got.String()); err != nil {
+			t.Errorf("%v: %v", d, err)
 		}
 	}
 }
