@@ -36,11 +36,12 @@ func (c *choice) rank() {
 // search returns the action with the greatest score: its value less what the
 // objectives cost. What they cost is never negative, so the first class that is worth
 // less than the best score ends it. Of equal scores the one furthest from the bounds
-// is taken. Nothing feasible: -1.
-func (c *choice) search() (best int, score float64) {
+// is taken. Nothing feasible: -1. refused is the most valuable action, of these the one
+// nearest to the bounds, that the objectives alone keep from being taken; none: -1.
+func (c *choice) search() (best, refused int, score float64) {
 	c.rank()
-	best, score = -1, math.Inf(-1)
-	least := 0.0
+	best, refused, score = -1, -1, math.Inf(-1)
+	least, refusedClass, nearest := 0.0, (*class)(nil), 0.0
 	for _, r := range c.order {
 		if r.value < score-planning.Tiny {
 			break
@@ -55,20 +56,26 @@ func (c *choice) search() (best int, score float64) {
 			}
 			cost, excess := c.Weigh(i)
 			v := r.value - cost
-			if math.IsInf(cost, 1) || v < score-planning.Tiny || v < score+planning.Tiny && excess >= least || len(guard.Limit(c.O, a).Edits) > 0 {
+			if math.IsInf(cost, 1) {
+				if refused < 0 || refusedClass == r.class && excess < nearest {
+					refused, refusedClass, nearest = i, r.class, excess
+				}
+				continue
+			}
+			if v < score-planning.Tiny || v < score+planning.Tiny && excess >= least || len(guard.Limit(c.O, a).Edits) > 0 {
 				continue
 			}
 			best, score, least = i, v, excess
 		}
 	}
-	return best, score
+	return best, refused, score
 }
 
 func (c *choice) best() policy.Decision {
 	if d, ok := c.Frozen(); ok {
 		return d
 	}
-	best, score := c.search()
+	best, refused, score := c.search()
 	if best < 0 {
 		return c.Infeasible("no admissible action")
 	}
@@ -77,5 +84,12 @@ func (c *choice) best() policy.Decision {
 		best = c.Nearest
 		reason = fmt.Sprintf("the live action is as good %s: no other is worth %.4g %% more", c.Met(), 100*c.Settings.Hysteresis)
 	}
-	return c.Decision(c.Grid[best].Clone(), best, reason)
+	d := c.Decision(c.Grid[best].Clone(), best, reason)
+	if refused >= 0 && c.Value(c.Grid[refused]) > c.Value(c.Grid[best])+planning.Tiny {
+		d.Alternatives = append(d.Alternatives, c.Alternative(refused, "worth the most of what the limits admit"))
+	}
+	if c.Grid[c.Nearest].Equal(c.O.Live, policy.Rounding) && c.Nearest != best {
+		d.Alternatives = append(d.Alternatives, c.Alternative(c.Nearest, "the live action"))
+	}
+	return d
 }

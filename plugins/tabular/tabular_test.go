@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -311,8 +312,8 @@ func decisions() map[string]policy.Observation {
 func TestDecideAllocatesOnlyItsAnswer(t *testing.T) {
 	p := configured(t)
 	for name, o := range decisions() {
-		// The action, the predictions, the reason, and the guard's look at each improvement.
-		if n := testing.AllocsPerRun(20, func() { decide(t, p, o) }); n > 30 {
+		// The action, the predictions, the reason, two alternatives, and the guard's look at each improvement.
+		if n := testing.AllocsPerRun(20, func() { decide(t, p, o) }); n > 40 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -335,4 +336,33 @@ func BenchmarkDecide(b *testing.B) {
 func TestTheGuardHasNothingToEdit(t *testing.T) {
 	o := observation(14, 14, .05, 0)
 	plugintest.Unedited(t, configured(t), o, 400)
+}
+
+// What would carry more is told with what is predicted of it, and so is what is in force.
+func TestAlternativesSayWhatTheyWouldBreak(t *testing.T) {
+	p := configured(t)
+	o := observation(20, 20, .06, .1)
+	d := decide(t, p, o)
+	if len(d.Alternatives) == 0 {
+		t.Fatal("none, although not all of the load is carried")
+	}
+	more := d.Alternatives[0]
+	if carried(more.Action, 20, 20) <= carried(d.Action, 20, 20) || !strings.HasPrefix(more.Reason, "worth the most of what the limits admit; under the margin above the bound: a at ") {
+		t.Errorf("%+v", more)
+	}
+	v := plugintest.Shared(more.Action, []float64{20, 20})
+	if math.Max(v[0], v[1])*1.1 <= .06 || more.Score != carried(more.Action, 20, 20) {
+		t.Errorf("%v with a score of %v: it breaks no bound", v, more.Score)
+	}
+	for _, a := range d.Alternatives {
+		if a.Action.Equal(d.Action, 1e-9) {
+			t.Errorf("what is done is an alternative: %+v", a)
+		}
+	}
+	if last := d.Alternatives[len(d.Alternatives)-1]; !d.Action.Equal(o.Live, 1e-9) && !strings.HasPrefix(last.Reason, "the live action") {
+		t.Errorf("the live action is not among them: %+v", d.Alternatives)
+	}
+	if d := decide(t, p, observation(5, 5, 10, 0)); carried(d.Action, 5, 5) < 10 || len(d.Alternatives) > 1 {
+		t.Errorf("all of the load is carried, and yet %+v", d.Alternatives)
+	}
 }
