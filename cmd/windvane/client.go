@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	promconfig "github.com/prometheus/common/config"
+	"golang.org/x/sys/unix"
 
 	"github.com/windvane/windvane/daemon/api"
 )
@@ -35,7 +36,7 @@ type client struct {
 func addClient(c *kingpin.CmdClause) *client {
 	out := &client{}
 	c.Flag("url", "The daemon's address, http://…, https://… or unix:PATH of its socket. Left out: "+
-		api.SocketPath(runtimeDirectory())+" if it is there, else http://"+defaultAddress+".").StringVar(&out.url)
+		api.SocketPath(runtimeDirectory())+" if it may be used, else http://"+defaultAddress+".").StringVar(&out.url)
 	c.Flag("http.config.file", "How to authenticate by HTTP: basic_auth, authorization and tls_config, as in promtool's file of this name.").
 		PlaceHolder("FILE").StringVar(&out.httpConfig)
 	return out
@@ -103,15 +104,10 @@ func (c *client) name() string {
 	if c.url != "" {
 		return strings.TrimSuffix(c.url, "/")
 	}
-	if socket := api.SocketPath(runtimeDirectory()); exists(socket) {
+	if socket := api.SocketPath(runtimeDirectory()); unix.Access(socket, unix.W_OK) == nil {
 		return "unix:" + socket
 	}
 	return "http://" + defaultAddress
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, os.ErrNotExist)
 }
 
 // reach returns what paths are appended to, and what sends requests there.
