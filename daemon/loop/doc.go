@@ -11,6 +11,10 @@
 // adopted, as the rules file says; it is never set back. After a restart the open intent is
 // closed by what is in force: completed, never applied, in part, or changed since.
 //
+// How often anything but raising blocking may be changed, the pace of rules/guard, is told
+// the policies in their limits. Each intent has the changes that count, its own included, so
+// that a restart goes on from there.
+//
 // Shadow policies are asked last, when the cycle has acted, within what is left of the
 // interval. What they answer is recorded, and nothing follows from it.
 //
