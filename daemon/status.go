@@ -61,6 +61,7 @@ func fill(out *api.Mesh, r *loop.Report) {
 	if i.Decision != nil {
 		out.Reason = i.Decision.Reason
 	}
+	out.VerifyState = api.VerifyState{Verified: r.Verified, Revert: i.Revert, HarmRatio: r.Harm}
 	out.Plan, out.Shadows = append(out.Plan, i.Plan...), r.Shadows
 	for _, p := range r.Problems {
 		out.Problems = append(out.Problems, problemText(p))

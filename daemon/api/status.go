@@ -42,6 +42,7 @@ type Mesh struct {
 	Budgets         []Budget        `json:"budgets"`
 	Plugins         []Plugin        `json:"plugins"`
 	AuthorityState
+	VerifyState
 	AlertState
 
 	Shadows []journal.ShadowAnswer `json:"shadows,omitempty"` // of the last cycle
@@ -121,7 +122,7 @@ func (m Mesh) writeText(b *strings.Builder) {
 		return
 	}
 	_, _ = fmt.Fprintf(b, "   cycle %d at %s\n", m.Cycle, m.At.Format(time.RFC3339))
-	for _, l := range slices.Concat(m.SourceLines(), m.lines(), m.planLines(), m.alertLines()) {
+	for _, l := range slices.Concat(m.SourceLines(), m.lines(), m.VerifyLines(), m.planLines(), m.alertLines()) {
 		_, _ = fmt.Fprintf(b, "  %s\n", l)
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
