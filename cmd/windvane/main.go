@@ -47,6 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addDoctor(app, commands, stdout)
 	addExplain(app, commands, stdout)
 	addImport(app, commands, stdout, stderr)
+	addInit(app, commands, stdout)
 	addJournal(app, commands, stdout)
 	addMode(app, commands, stdout)
 	addPlugin(app, commands)

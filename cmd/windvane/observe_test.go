@@ -153,7 +153,7 @@ var commandLines = map[string]string{
 	"explain":          "explain --state-directory state",
 	"import slo":       "", // of files
 	"import trace":     "", // of files
-	"init":             "init --config.file windvane.toml --url URL",
+	"init":             "init --kubeconfig kubeconfig -o first",
 	"journal verify":   "journal verify --state-directory state",
 	"mode":             "mode --config.file windvane.toml",
 	"plugin check":     "", // of a process

@@ -153,7 +153,7 @@ func (l *loader) prometheus(name string, t *rules.Table) Prometheus {
 	p := Prometheus{Name: name, QueryOffset: t.Duration("query_offset", 0, 0), Timeout: t.Duration("timeout", 0, time.Millisecond)}
 	if t.Require("url") {
 		p.URL = t.Text("url", "")
-		if why := badURL(p.URL); why != "" && t.IsText("url") {
+		if why := BadURL(p.URL); why != "" && t.IsText("url") {
 			t.Invalid("url", why, `as in "http://127.0.0.1:9090"`)
 		}
 	}
@@ -163,8 +163,8 @@ func (l *loader) prometheus(name string, t *rules.Table) Prometheus {
 	return p
 }
 
-// badURL says what is wrong with a URL, without repeating what may be a password.
-func badURL(text string) string {
+// BadURL says what is wrong with a URL, without repeating what may be a password.
+func BadURL(text string) string {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
