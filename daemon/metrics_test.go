@@ -35,7 +35,7 @@ func TestInfeasibleIntervalsAreCountedApart(t *testing.T) {
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, x := range f.GetMetric() {
-			if c := x.GetCounter(); c != nil && len(x.GetLabel()) > 0 {
+			if c := x.GetCounter(); c.GetValue() > 0 && len(x.GetLabel()) > 0 {
 				got[f.GetName()] += c.GetValue()
 			}
 		}
