@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/api"
 	"github.com/windvane/windvane/daemon/explain"
 )
@@ -64,6 +67,13 @@ func TestAPIOfARunningDaemon(t *testing.T) {
 		whole.Intent.Cycle != 11 || whole.Outcome == nil || len(whole.Intent.Services) != len(reports[10].Intent.Services) {
 		t.Errorf("decision: %d %+v", code, whole)
 	}
+	local, err := explain.Cycle(daemon.JournalDirectory(r.dir+"/state"), "shop", 11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(inWords(t, local), inWords(t, &whole)); d != "" {
+		t.Errorf("the journal explains another thing than the daemon (-journal +daemon):\n%s", d)
+	}
 	var policies []api.Policy
 	if code := r.ask(http.MethodGet, "/api/v1/policies", "", &policies); code != http.StatusOK || len(policies) != 2 ||
 		policies[0].Kind != "threshold" || policies[0].Role != "active" || policies[1].Role != "fallback" {
@@ -108,6 +118,15 @@ func TestTheSocketIsTheDaemons(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+func inWords(t *testing.T, e *explain.Explanation) string {
+	t.Helper()
+	var b strings.Builder
+	if err := e.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func jsonText(t *testing.T, v any) string {

@@ -52,6 +52,11 @@ func Cycle(dir, mesh string, cycle uint64) (*Explanation, error) {
 }
 
 func notFound(dir, mesh string, cycle uint64) error {
+	return fmt.Errorf("explain: %s is not in the journal %s; `windvane status` names the meshes and their last cycles", what(mesh, cycle), dir)
+}
+
+// what is a cycle in words; 0: any.
+func what(mesh string, cycle uint64) string {
 	what := "a cycle"
 	if cycle > 0 {
 		what = fmt.Sprintf("cycle %d", cycle)
@@ -59,7 +64,7 @@ func notFound(dir, mesh string, cycle uint64) error {
 	if mesh != "" {
 		what += " of mesh " + mesh
 	}
-	return fmt.Errorf("explain: %s is not in the journal %s; `windvane status` names the meshes and their last cycles", what, dir)
+	return what
 }
 
 // WriteText writes the explanation for a person.
