@@ -108,6 +108,7 @@ func TestChecks(t *testing.T) {
 		{"no version", func(r *rig) { r.prom.answer("/api/v1/status/buildinfo", 404, "{}") }, "prometheus", "main", doctor.Unknown, "says no version", ""},
 		{"no rules to be seen", func(r *rig) { r.prom.answer("/api/v1/rules", 404, "{}") }, "buckets", "information/latency", doctor.Unknown, "rules are unknown", ""},
 		{"a rule that is not loaded", replace("windvane:carried:rate", "windvane:carried:rate2"), "query", "carried", doctor.Problem, "absent for compute, information", "load deploy/prometheus"},
+		{"a destination without requests", replace("'windvane:split:ratio'", `'windvane:split:ratio{version="v1"}'`), "query", "split", doctor.Warning, "absent for compute, information: no series", "weight of 0"},
 		{"a metric that is not there", replace("'windvane:carried:rate'", `'sum by (service) (none)'`), "query", "carried", doctor.Problem, "absent", "metric's name"},
 		{"two series", replace("'windvane:carried:rate'", `'label_replace(istio_requests_total, "service", "$1", "destination_service_name", "(.*)")'`), "query", "carried", doctor.Problem, "duplicate", "sum by (service)"},
 		{"not a number", replace("'windvane:carried:rate'", `'windvane:carried:rate * 0 / 0'`), "query", "carried", doctor.Warning, "nan", "without requests"},

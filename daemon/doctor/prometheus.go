@@ -73,17 +73,20 @@ func (e *examination) difference(p config.Prometheus, ahead time.Duration) {
 	if interval == 0 {
 		return
 	}
-	what := fmt.Sprintf("its clock is %v ahead of the one here", ahead.Round(time.Millisecond))
+	off := ahead.Abs()
+	what := fmt.Sprintf("its clock is %v ahead of the one here", off.Round(time.Millisecond))
 	if ahead < 0 {
-		what = fmt.Sprintf("its clock is %v behind the one here", -ahead.Round(time.Millisecond))
+		what = fmt.Sprintf("its clock is %v behind the one here", off.Round(time.Millisecond))
 	}
 	add := e.about("", "clock")
-	switch off := ahead.Abs(); {
+	switch {
 	case off > interval:
 		add(p.Name, Problem, fmt.Sprintf("%s, more than an interval of %s: windvane asks for another time than now, and its signals are stale or late",
 			what, model.Duration(interval)), "let both machines keep time by NTP")
 	case off > interval/5:
 		add(p.Name, Warning, fmt.Sprintf("%s, more than a fifth of an interval of %s", what, model.Duration(interval)), "let both machines keep time by NTP")
+	case off < time.Millisecond:
+		add(p.Name, OK, "its clock agrees with the one here to less than a millisecond", "")
 	default:
 		add(p.Name, OK, what, "")
 	}

@@ -23,7 +23,7 @@ func (e *examination) queries(ctx context.Context, m Mesh) {
 	for _, q := range m.Rules.Queries() {
 		var wrong []observe.Problem
 		for _, p := range seen.Problems {
-			if p.Query == q.Name && (q.Service == "" && !ownQuery(m.Rules, p.Service, q.Name) || p.Service == q.Service) {
+			if gives(q, p.Query) && (q.Service == "" && !ownQuery(m.Rules, p.Service, q.Name) || p.Service == q.Service) {
 				wrong = append(wrong, p)
 			}
 		}
@@ -47,15 +47,20 @@ func ownQuery(m *rules.Mesh, service, name string) bool {
 	return service != "" && slices.ContainsFunc(m.Queries(), func(q rules.Query) bool { return q.Service == service && q.Name == name })
 }
 
+// gives reports whether a signal is the query's, or that of one destination of a split.
+func gives(q rules.Query, signal string) bool {
+	return signal == q.Name || q.Name == rules.SignalSplit && strings.HasPrefix(signal, rules.SplitSignal(""))
+}
+
 // answered is how many services a query gave a value.
 func answered(m *rules.Mesh, state policy.State, q rules.Query) int {
-	n := 0
+	services := map[string]bool{}
 	for _, s := range state {
-		if s.Name == q.Name && s.Status == policy.Valid && (q.Service == s.Service || q.Service == "" && !ownQuery(m, s.Service, s.Name)) {
-			n++
+		if gives(q, s.Name) && s.Status == policy.Valid && (q.Service == s.Service || q.Service == "" && !ownQuery(m, s.Service, q.Name)) {
+			services[s.Service] = true
 		}
 	}
-	return n
+	return len(services)
 }
 
 func byKind(problems []observe.Problem) [][]observe.Problem {
@@ -79,7 +84,7 @@ const named = 5
 func describe(group []observe.Problem) string {
 	var services []string
 	for _, p := range group {
-		if p.Service != "" {
+		if p.Service != "" && !slices.Contains(services, p.Service) { // a split has several of each
 			services = append(services, p.Service)
 		}
 	}
@@ -98,6 +103,9 @@ func describe(group []observe.Problem) string {
 func (e *examination) advise(m *rules.Mesh, q rules.Query, kind observe.Kind) (Status, string) {
 	switch kind {
 	case observe.KindAbsent:
+		if q.Name == rules.SignalSplit && e.unrecorded(m, q) == "" {
+			return Warning, "where the destination has a weight of 0, or the service no requests, that is as it should be; else the label " + rules.SplitLabel + " of the metrics is not the destination's name in the route"
+		}
 		if name := e.unrecorded(m, q); name != "" {
 			return Problem, "no recording rule gives " + name + ": load deploy/prometheus/istio.rules.yml into Prometheus, or write the query without it"
 		}

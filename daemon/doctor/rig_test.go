@@ -146,6 +146,7 @@ settle = "1s"
 offered = 'windvane:offered:rate'
 carried = 'windvane:carried:rate'
 latency = 'windvane:latency_seconds:p95'
+split = 'windvane:split:ratio'
 [[service]]
 name = "information"
   [[service.objective]]

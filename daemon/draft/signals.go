@@ -17,7 +17,10 @@ import (
 
 // The signals of a mesh, by the recording rules that give them.
 var shipped = []struct{ signal, rule string }{
-	{"offered", "windvane:offered:rate"}, {"carried", "windvane:carried:rate"}, {"latency", "windvane:latency_seconds:p95"},
+	{"offered", "windvane:offered:rate"},
+	{"carried", "windvane:carried:rate"},
+	{"latency", "windvane:latency_seconds:p95"},
+	{rules.SignalSplit, "windvane:split:ratio"},
 }
 
 // counter has the samples that tell how often the proxies are scraped.

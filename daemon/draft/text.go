@@ -99,11 +99,14 @@ func (s *signals) signalText(b *strings.Builder) {
 	b.WriteString("\n[signals]\n")
 	fmt.Fprintf(b, "by = %s\n", quoted(rules.DefaultBy))
 	if !s.recorded {
-		comment(b, "", "The recording rules of deploy/prometheus/istio.rules.yml are not loaded. With them these are\n"+
-			"windvane:offered:rate, windvane:carried:rate and windvane:latency_seconds:p95, and cost Prometheus less.")
+		comment(b, "", "The recording rules of deploy/prometheus/istio.rules.yml are not loaded. Load them, and write windvane:offered:rate,\n"+
+			"windvane:carried:rate, windvane:latency_seconds:p95 and windvane:split:ratio in place of these: it costs Prometheus less.")
 	}
 	for _, is := range shipped {
 		expr := s.exprs[is.signal]
+		if is.signal == rules.SignalSplit {
+			comment(b, "", "whether requests follow the weights: its label "+rules.SplitLabel+" has to have the destinations' names")
+		}
 		if s.recorded {
 			fmt.Fprintf(b, "%s = %s\n", is.signal, quoted(expr))
 			continue
