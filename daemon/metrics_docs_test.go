@@ -111,7 +111,7 @@ func TestMetrics(t *testing.T) {
 
 // known are the values that labels may have: those of the files of exercised, and constants.
 func known() map[string][]string {
-	reasons := []string{loop.WokenByAlert, loop.WokenByApproval, loop.HoldNoLive, loop.HoldNoDecision, loop.HoldAbstained, loop.HoldJournal, loop.HoldDrift, loop.HoldRefused}
+	reasons := []string{loop.WokenByAlert, loop.WokenByApproval, loop.HoldNothingNew, loop.HoldNoLive, loop.HoldNoDecision, loop.HoldAbstained, loop.HoldJournal, loop.HoldDrift, loop.HoldRefused}
 	for _, r := range []guard.Reason{guard.NoData, guard.Malformed, guard.Bounds, guard.Step, guard.TotalBlocking, guard.Floor, guard.Cooldown, guard.ChangeBudget, guard.Freeze, guard.BackOff} {
 		reasons = append(reasons, string(r))
 	}

@@ -76,7 +76,7 @@ func (r *rig) shows(cycle uint64) {
 		r.t.Fatal(err)
 	}
 	b.Reset()
-	if err := e.WriteText(&b); err != nil || !strings.Contains(b.String(), "alert: Slow since") || !strings.Contains(b.String(), "an alert that fired had it come between") {
+	if err := e.WriteText(&b); err != nil || !strings.Contains(b.String(), "alert: Slow since") || !strings.Contains(b.String(), "it came before its time, by an alert") {
 		r.t.Errorf("explain (%v):\n%s", err, b.String())
 	}
 }

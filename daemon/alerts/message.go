@@ -31,6 +31,7 @@ type alert struct {
 	resolved     bool
 	starts, ends time.Time // UTC; ends is zero while it fires
 	labels       map[string]string
+	meshes       []string // that it belongs to; not of the message
 }
 
 // decode reads one message. It holds no more of it in memory than Capacity alerts and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -25,6 +26,24 @@ const (
 	atOnce = 4
 	queued = 32
 )
+
+// readTimeout is how long a message may take to arrive, so that a slow one does not keep
+// others from being read.
+const readTimeout = 5 * time.Second
+
+// arrival remembers why a body could not be read to its end.
+type arrival struct {
+	from io.Reader
+	err  error
+}
+
+func (a *arrival) Read(p []byte) (int, error) {
+	n, err := a.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		a.err = err
+	}
+	return n, err
+}
 
 // Options are what a Receiver is made of; all are required.
 type Options struct {
@@ -106,19 +125,26 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (status int
 		return http.StatusServiceUnavailable, err
 	}
 	defer leave()
-	m, err := decode(http.MaxBytesReader(w, req.Body, maxBody))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout)) // what cannot has a sender that waits for nothing
+	body := &arrival{from: http.MaxBytesReader(w, req.Body, maxBody)}
+	m, err := decode(body)
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		err = fmt.Errorf("more than %d bytes: %w", maxBody, errTooLarge)
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
 		return http.StatusRequestEntityTooLarge, err
+	case err != nil && body.err != nil:
+		return http.StatusServiceUnavailable, fmt.Errorf("the message did not arrive: %w", body.err)
 	case err != nil:
 		return http.StatusBadRequest, fmt.Errorf("no message of Alertmanager's webhook, version 4: %w", err)
 	}
-	counts, woken, ok := r.store.keep(m, r.o.Now(), c.Expiry, c.meshesOf)
+	for i, a := range m.alerts {
+		m.alerts[i].meshes = c.meshesOf(a.labels)
+	}
+	counts, woken, ok := r.store.keep(m, r.o.Now(), c.Expiry)
 	r.metrics.alerts(counts, m.truncated)
-	if r.full.Swap(!ok) != !ok && !ok {
+	if was := r.full.Swap(!ok); !ok && !was {
 		r.o.Logger.Warn("no room for more alerts; Alertmanager is told to send them again", "capacity", Capacity)
 	}
 	if !ok {
@@ -148,7 +174,8 @@ func (r *Receiver) enter(ctx context.Context) (leave func(), err error) {
 
 // meshesOf returns the names of the meshes that an alert belongs to.
 func (c *Config) meshesOf(set map[string]string) []string {
-	name, named := set[LabelMesh]
+	name := set[LabelMesh] // a label without a value is none
+	named := name != ""
 	var out []string
 	for _, m := range c.Meshes {
 		differs := func(x *labels.Matcher) bool { return !x.Matches(set[x.Name]) }

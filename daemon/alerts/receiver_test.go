@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,6 +119,7 @@ func TestMeshOfAnAlert(t *testing.T) {
 		{map[string]string{"mesh": "shop"}, "shop"},
 		{map[string]string{"mesh": "elsewhere", "namespace": "shop"}, ""},
 		{map[string]string{"namespace": "shop"}, "all shop"},
+		{map[string]string{"namespace": "shop", "mesh": ""}, "all shop"},
 		{map[string]string{"namespace": "shop", "severity": "info"}, "all"},
 		{map[string]string{"namespace": "other"}, "all"},
 	} {
@@ -290,5 +293,18 @@ func TestMetricsAreLinted(t *testing.T) {
 		if strings.Contains(f.String(), "hostile") {
 			t.Errorf("a label of an alert is in %s", f.GetName())
 		}
+	}
+}
+
+// A message that breaks off on its way may be sent again.
+func TestMessageThatDoesNotArrive(t *testing.T) {
+	r := newRig(t, Config{})
+	text := body(t, 0, sent{name: "a", status: firing})
+	req := httptest.NewRequest(http.MethodPost, "/api/v1/alerts", io.MultiReader(strings.NewReader(text[:len(text)/2]), iotest.ErrReader(os.ErrDeadlineExceeded)))
+	req.RemoteAddr = "127.0.0.1:1"
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, req)
+	if w.Code != http.StatusServiceUnavailable || r.names() != "" {
+		t.Errorf("answered %d, kept %q", w.Code, r.names())
 	}
 }

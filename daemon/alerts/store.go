@@ -52,33 +52,31 @@ type counts struct {
 // keep takes a message up. Without room for every alert that it says fires it keeps none
 // of these and returns false; what is resolved is taken up in any case. woken are the meshes
 // for which an alert fires anew, sorted.
-func (s *store) keep(m message, now time.Time, expiry time.Duration, meshesOf func(labels map[string]string) []string) (c counts, woken []string, ok bool) {
+func (s *store) keep(m message, now time.Time, expiry time.Duration) (c counts, woken []string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(now, false)
-	meshes := make([][]string, len(m.alerts))
-	for i, a := range m.alerts {
-		meshes[i] = meshesOf(a.labels)
-		s.leave(meshes[i], m.truncated, now.Add(expiry))
+	for _, a := range m.alerts {
+		s.leave(a.meshes, m.truncated, now.Add(expiry))
 		switch {
-		case len(meshes[i]) == 0:
+		case len(a.meshes) == 0:
 			c.unmatched++
 		case a.resolved:
-			s.resolve(a, meshes[i], now, expiry, &c)
+			s.resolve(a, now, expiry, &c)
 		}
 	}
-	fires := func(i int) bool { return len(meshes[i]) > 0 && !m.alerts[i].resolved }
+	fires := func(a alert) bool { return len(a.meshes) > 0 && !a.resolved }
 	anew := map[string]bool{}
-	for i, a := range m.alerts {
-		if fires(i) && s.judge(a, now) == firesAnew {
+	for _, a := range m.alerts {
+		if fires(a) && s.judge(a, now) == firesAnew {
 			anew[a.fingerprint] = true
 		}
 	}
 	if !s.room(now, anew) {
 		return c, nil, false
 	}
-	for i, a := range m.alerts {
-		if !fires(i) {
+	for _, a := range m.alerts {
+		if !fires(a) {
 			continue
 		}
 		switch s.judge(a, now) {
@@ -87,12 +85,12 @@ func (s *store) keep(m message, now time.Time, expiry time.Duration, meshesOf fu
 		case firesStill:
 			c.repeated++
 			e := s.entries[a.fingerprint]
-			e.meshes, e.expires = meshes[i], until(a, now, expiry)
+			e.meshes, e.expires = a.meshes, until(a, now, expiry)
 			s.entries[a.fingerprint] = e
 		case firesAnew:
 			c.firing++
-			woken = append(woken, meshes[i]...)
-			s.entries[a.fingerprint] = entry{alert: told(a), meshes: meshes[i], expires: until(a, now, expiry)}
+			woken = append(woken, a.meshes...)
+			s.entries[a.fingerprint] = entry{alert: told(a), meshes: a.meshes, expires: until(a, now, expiry)}
 		}
 	}
 	slices.Sort(woken)
@@ -129,7 +127,7 @@ func until(a alert, now time.Time, expiry time.Duration) time.Time {
 }
 
 // resolve ends the episode that a message says is over: the one that began before its end.
-func (s *store) resolve(a alert, meshes []string, now time.Time, expiry time.Duration, c *counts) {
+func (s *store) resolve(a alert, now time.Time, expiry time.Duration, c *counts) {
 	ended := a.ends
 	if ended.Before(a.starts) {
 		ended = a.starts
@@ -144,7 +142,7 @@ func (s *store) resolve(a alert, meshes []string, now time.Time, expiry time.Dur
 		return
 	}
 	c.resolved++
-	s.entries[a.fingerprint] = entry{meshes: meshes, ended: ended, expires: now.Add(expiry)}
+	s.entries[a.fingerprint] = entry{meshes: a.meshes, ended: ended, expires: now.Add(expiry)}
 }
 
 // find returns what is known of an alert.

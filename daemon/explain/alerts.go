@@ -1,18 +1,9 @@
 package explain
 
-import "github.com/windvane/windvane/daemon/loop"
-
 // woken says why the cycle came before its time.
 func (e *Explanation) woken(p func(string, ...any)) {
-	switch e.Intent.Woken {
-	case "":
-		return
-	case loop.WokenByAlert:
-		p("  an alert that fired had it come between two intervals: it decides, and counts nothing")
-	case loop.WokenByApproval:
-		p("  an approval had it come between two intervals: it decides, and counts nothing")
-	default:
-		p("  it came between two intervals (%s): it decides, and counts nothing", e.Intent.Woken)
+	if why := e.Intent.Woken; why != "" {
+		p("  it came before its time, by an %s: it decides, and counts nothing", why)
 	}
 }
 

@@ -200,7 +200,7 @@ func (e *Explanation) outcome(p func(string, ...any)) {
 		p("  %s", o.Error)
 	}
 	if o.Partial {
-		p("  nothing is learned from it: a cycle that was woken cut the interval")
+		p("  nothing is learned from it: it is not of an interval under settings that stayed")
 	}
 	for _, x := range o.Errors {
 		value := signalText(o.State.Find(x.Service, x.Signal))
@@ -245,6 +245,8 @@ func holdText(reason string) string {
 	switch reason {
 	case loop.HoldNoLive:
 		return "the settings in force could not be read"
+	case loop.HoldNothingNew:
+		return "nothing was measured since the cycle before, which has decided on all there is"
 	case loop.HoldNoDecision:
 		return "neither the active nor the fallback policy answered"
 	case loop.HoldAbstained:

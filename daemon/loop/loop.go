@@ -247,7 +247,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	r := Report{Mesh: l.o.Mesh.Name, At: at}
 	seen := l.observe(ctx, at)
 	r.Problems = seen.Problems
-	state := l.renew(seen.State)
+	state, idle := l.renew(seen.State)
 	live, err := l.live(ctx)
 	r.fail(err)
 
@@ -269,9 +269,12 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	l.backOff(intent)
 	authorise(intent, sources)
 	l.waiting(at, intent)
-	if live == nil {
+	switch {
+	case live == nil:
 		intent.Hold = HoldNoLive
-	} else {
+	case idle:
+		intent.Hold = HoldNothingNew
+	default:
 		l.decide(ctx, at, residuals, &r)
 		l.revert(at, &r)
 		l.prepare(ctx, &r)

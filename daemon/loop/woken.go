@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/windvane/windvane/daemon/journal"
@@ -13,6 +14,10 @@ const (
 	WokenByAlert    = "alert"
 	WokenByApproval = "approval"
 )
+
+// HoldNothingNew is why a cycle that was woken changes nothing when all signals are those
+// that the cycle before has decided on.
+const HoldNothingNew = "nothing_new"
 
 // interval is what began at the last cycle that was had at its time, once another came in
 // between.
@@ -34,12 +39,16 @@ func (l *Loop) Woken(ctx context.Context, at time.Time, why string) Report {
 	return l.Cycle(ctx, at)
 }
 
-// renew marks what is not new.
-func (l *Loop) renew(state policy.State) policy.State {
-	if l.woken != "" {
-		return l.seen.Mark(state)
+// renew marks what is not new. idle says of a cycle that was woken that nothing is, though
+// there is something.
+func (l *Loop) renew(state policy.State) (_ policy.State, idle bool) {
+	if l.woken == "" {
+		return l.seen.Renew(state), false
 	}
-	return l.seen.Renew(state)
+	valid := func(s policy.Signal) bool { return s.Status == policy.Valid }
+	some := slices.ContainsFunc(state, valid)
+	state = l.seen.Mark(state)
+	return state, some && !slices.ContainsFunc(state, valid)
 }
 
 // since is the intent of the interval that ends, whether this process made it, and whether

@@ -136,7 +136,14 @@ func TestWokenWithoutNewSamples(t *testing.T) {
 			t.Errorf("%s is %v, want stale: it is what the cycle before saw", s.Name, s.Status)
 		}
 	}
-	f.frozen = false
+	if r.Intent.Hold != HoldNothingNew || r.Intent.Decision != nil {
+		t.Errorf("hold %q, decision %v; want that nobody is asked", r.Intent.Hold, r.Intent.Decision)
+	}
+	f.status = policy.Absent
+	if r := woken(l, 0); r.Intent.Hold == HoldNothingNew {
+		t.Error("what is missing is not what has been seen already")
+	}
+	f.frozen, f.status = false, policy.Valid
 	if next := cycles(l, 1, 1); len(next.Outcome.Errors) != 1 || !next.Outcome.Errors[0].Counted {
 		t.Errorf("the interval was lost: %+v", next.Outcome)
 	}
