@@ -5,6 +5,9 @@ func (e *Explanation) revert(p func(string, ...any)) {
 	if r := e.Intent.Revert; r != nil {
 		p("  %s", r.Line())
 	}
+	if near := e.Intent.HarmRatio; near > 0 {
+		p("  the evidence that the policy does harm has come %.0f %% of the way to a demotion", 100*near)
+	}
 }
 
 // verified says whether requests followed the settings.

@@ -60,6 +60,7 @@ type Intent struct {
 	Alerts         []Alert                    `json:"alerts,omitempty"`            // that fired, the newest of them
 	AlertsOmitted  int                        `json:"alerts_omitted,omitempty"`    // how many more did
 	Evidence       json.RawMessage            `json:"evidence,omitempty"`          // the host's, against leaving the mesh to the policy, for restarts; opaque here
+	HarmRatio      float64                    `json:"harm_ratio,omitempty"`        // how near it is to a demotion for harm, from 0 to 1
 	Revert         *Revert                    `json:"revert,omitempty"`            // a change was not followed; nil: none
 	Frozen         string                     `json:"frozen,omitempty"`            // more of why Limits.Frozen admits nothing but raising blocking
 	Changes        []int64                    `json:"changes,omitempty"`           // when changes were made that the pace counts, this intent's included; Unix milliseconds, oldest first

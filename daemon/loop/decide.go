@@ -99,6 +99,7 @@ func (l *Loop) record(at time.Time, r *Report) {
 	intent := &r.Intent
 	control, err := json.Marshal(l.control)
 	if err == nil {
+		intent.HarmRatio = l.harmRatio()
 		intent.Evidence, err = json.Marshal(l.evidence)
 	}
 	if err == nil {

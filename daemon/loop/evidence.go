@@ -61,25 +61,29 @@ func (l *Loop) charge(measured []margin.Measured, choice margin.Choice) {
 		return
 	}
 	out := make([]charge, 0, len(measured))
-	i := 0
 	for _, s := range l.services {
 		for _, o := range s.Objectives {
-			c := charge{Service: s.Name, Signal: o.Signal}
-			if k := slices.IndexFunc(l.evidence.Harm, c.same); k >= 0 {
-				c = l.evidence.Harm[k]
-			}
+			i := len(out)
+			c := l.evidence.charge(i, s.Name, o.Signal)
 			if m := measured[i]; m.Known && m.Counted {
 				c.Evidence = c.Add(harm.Limit(o.Budget), m.Error)
 			}
 			out = append(out, c)
-			i++
 		}
 	}
 	l.evidence.Harm = out
 }
 
-func (c charge) same(other charge) bool {
-	return c.Service == other.Service && c.Signal == other.Signal
+// charge returns that of an objective, which is the i-th unless a reload has moved it.
+func (e *evidence) charge(i int, service, signal string) charge {
+	same := func(c charge) bool { return c.Service == service && c.Signal == signal }
+	if i < len(e.Harm) && same(e.Harm[i]) {
+		return e.Harm[i]
+	}
+	if i := slices.IndexFunc(e.Harm, same); i >= 0 {
+		return e.Harm[i]
+	}
+	return charge{Service: service, Signal: signal}
 }
 
 // demote lowers the mesh to observe if the evidence asks for it, and returns the sources of
@@ -112,21 +116,24 @@ func (l *Loop) demote(at time.Time, sources []journal.AuthoritySource, r *Report
 
 // harmed says which objective the policy harms; empty: none.
 func (l *Loop) harmed() string {
+	if l.harmRatio() < 1 {
+		return ""
+	}
 	for _, s := range l.services {
 		for _, o := range s.Objectives {
-			i := slices.IndexFunc(l.evidence.Harm, charge{Service: s.Name, Signal: o.Signal}.same)
-			if i < 0 || !l.evidence.Harm[i].Harm(len(l.evidence.Harm)) {
+			c := l.evidence.charge(0, s.Name, o.Signal)
+			if !c.Harm(len(l.evidence.Harm)) {
 				continue
 			}
 			return fmt.Sprintf("policy %s does harm: of late %s of %s is broken in about %.0f %% of the intervals that it decided, where its error budget is %.3g %% "+
 				"and up to %.3g %% is tolerated; chance explains that with a probability of at most %v",
-				l.evidence.Policy, o.Signal, s.Name, 100*l.evidence.Harm[i].Recent, 100*o.Budget, 100*harm.Limit(o.Budget), harm.Alpha)
+				l.evidence.Policy, o.Signal, s.Name, 100*c.Recent, 100*o.Budget, 100*harm.Limit(o.Budget), harm.Alpha)
 		}
 	}
 	return ""
 }
 
-// HarmRatio is how near the evidence is to a demotion, from 0 to 1.
+// harmRatio is how near the evidence is to a demotion, from 0 to 1.
 func (l *Loop) harmRatio() float64 {
 	near := 0.
 	for _, c := range l.evidence.Harm {

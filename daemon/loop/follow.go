@@ -70,6 +70,16 @@ func (l *Loop) backOff(i *journal.Intent) {
 	}
 }
 
+// leave gives up what is not windvane's to put back: what others have changed since, and all
+// of it while it may not act by itself.
+func (l *Loop) leave(level rules.Authority, drift []policy.Change) {
+	if level != rules.AuthorityAct {
+		l.evidence.Follow = l.following.Abandon(l.evidence.Follow)
+	} else if len(drift) > 0 {
+		l.evidence.Follow = l.following.Abandon(l.evidence.Follow, drift...)
+	}
+}
+
 // failed returns the services that did not follow windvane's change in time.
 func (l *Loop) failed() (out []string) {
 	for _, f := range l.findings {

@@ -192,3 +192,38 @@ func TestFailuresAreRememberedOverARestart(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What others have changed since, and what was set before windvane was stopped, is not put
+// back when it turns out that it is not followed.
+func TestWhatIsOthersIsNotPutBack(t *testing.T) {
+	for name, during := range map[string]func(f *fake, n int){
+		"changed by somebody else": func(f *fake, n int) {
+			if n == 3 {
+				f.live = action(0, .9)
+			}
+		},
+		"stopped meanwhile": func(f *fake, n int) {
+			f.said = nil
+			if n == 3 {
+				f.said = map[string]string{"VirtualService ns/vs": "observe"}
+			}
+		},
+	} {
+		f := newStuck(action(0, .5))
+		f.want = action(0, .7)
+		m, err := rules.Parse("shop.toml", []byte(strings.Replace(meshText, `"AUTHORITY"`, "\"act\"\non_drift = \"adopt\"", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLoop(t, f, "act", func(o *Options) { o.Mesh = m })
+		for n := 1; n < 12; n++ {
+			during(f, n)
+			if n == 2 {
+				f.want = nil
+			}
+			if r := cycles(l, n, 1); r.Intent.Revert != nil {
+				t.Errorf("%s: in cycle %d, %+v", name, n, r.Intent.Revert)
+			}
+		}
+	}
+}

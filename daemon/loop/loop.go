@@ -257,6 +257,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	residuals, drift := l.residuals(state, live), l.drift(live, authority.Effective(sources))
 	r.Outcome = l.verify(at, state, live, &r)
 	sources = l.demote(at, sources, &r)
+	l.leave(authority.Effective(sources), drift)
 
 	intent := &r.Intent
 	*intent = journal.Intent{

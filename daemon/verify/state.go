@@ -2,6 +2,7 @@ package verify
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -110,6 +111,23 @@ func (w *Watch) Changed(s State, changes []policy.Change) State {
 			if !x.Pending { // what it was away from before is not this change's
 				x.Pending, x.Away, x.Before = true, 0, nil
 			}
+			s.set(name, x)
+		}
+	}
+	return s
+}
+
+// Abandon returns the state after what windvane had changed was left to others: by changes
+// of theirs, or all of it where there are none. Whether that is followed is not windvane's
+// to answer for, and nothing of it is put back.
+func (w *Watch) Abandon(s State, changes ...policy.Change) State {
+	if len(s.Services) == 0 {
+		return s
+	}
+	s = s.clone()
+	for name, x := range s.Services {
+		if len(changes) == 0 || slices.ContainsFunc(changes, func(c policy.Change) bool { return w.owner[c.KnobID] == name }) {
+			x.Pending, x.Away, x.Before = false, 0, nil
 			s.set(name, x)
 		}
 	}

@@ -76,7 +76,12 @@ func New(m *rules.Mesh) *Watch {
 		d.LookBack = m.Interval // recording rules keep to it, or check has said so
 	}
 	w := &Watch{delay: d.Cycles(), interval: m.Interval.Seconds(), owner: map[policy.KnobID]string{}}
-	w.seconds = max(d.LookBack-d.Scrape, d.LookBack/2).Seconds()
+	// rate() measures the time between its first and last samples, of which there should be
+	// four in a look-back at least.
+	w.seconds = (d.LookBack * 3 / 4).Seconds()
+	if d.Scrape > 0 {
+		w.seconds = max(d.LookBack-d.Scrape, d.LookBack/2).Seconds()
+	}
 	for _, s := range m.Services {
 		of := service{name: s.Name, blocked: s.Blocking != nil, blocking: policy.KnobID{Kind: policy.Blocking, Target: s.Name}}
 		if r, ok := s.SplitRoute(); ok {
