@@ -23,6 +23,9 @@ const (
 // levels are the authorities, least first.
 var levels = []rules.Authority{rules.AuthorityObserve, rules.AuthorityApprove, rules.AuthorityAct}
 
+// highest is a source that lowers nothing.
+var highest = journal.AuthoritySource{Source: SourceFile, Level: string(rules.AuthorityAct)}
+
 // Levels returns all authorities, least first.
 func Levels() []rules.Authority { return slices.Clone(levels) }
 

@@ -176,7 +176,7 @@ func (s *Store) say(mesh string, w word, set func(*entry, *word)) error {
 	case err == nil:
 		delete(s.unsaved, mesh)
 		return nil
-	case Above(w.Level, Effective(s.said(mesh))):
+	case Above(w.Level, Effective(append(s.said(mesh), highest))):
 		return fmt.Errorf("authority: %w; nothing was raised", err)
 	}
 	set(&pending, &w)
