@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/windvane/windvane/daemon/journal"
@@ -92,7 +91,8 @@ func (l *Loop) failed() (out []string) {
 
 // revert puts the services that did not follow in time back to the settings that they had
 // followed, in place of the plan. Like any action it passes the guard; but steps are not
-// kept to, because no request moves: the API server gets what the mesh does.
+// kept to, because these settings were followed a moment ago, and still are by the requests
+// for which they are put back.
 func (l *Loop) revert(at time.Time, r *Report) {
 	i := &r.Intent
 	services := l.failed()
@@ -165,8 +165,8 @@ func (l *Loop) acted(at time.Time, i *journal.Intent) {
 func (l *Loop) ineffective() string {
 	for _, name := range slices.Sorted(maps.Keys(l.evidence.Follow.Services)) {
 		if n := l.evidence.Follow.Services[name].Failures; n >= verify.Ineffective {
-			return strings.TrimSpace(fmt.Sprintf("service %s did not follow %d changes in a row: proxies that have lost the control plane, "+
-				"another controller, or a route that its requests do not match; `windvane explain` tells what was seen", name, n))
+			return fmt.Sprintf("service %s did not follow %d changes in a row: proxies that have lost the control plane, "+
+				"another controller, or a route that its requests do not match; `windvane explain` tells what was seen", name, n)
 		}
 	}
 	return ""

@@ -28,9 +28,10 @@ const (
 	// A mean error of so many budgets over a block is no harm: single windows of 100
 	// intervals reach 3 by design, and 5 right after a fault.
 	budgets  = 4
-	tolerant = .5 // nor is one that is above half, whatever the budget
-	boldest  = .5 // share of the capital that is staked at most
-	memory   = .5 // weight of the newest block in what is expected of the next
+	tolerant = .5   // nor is one that is above half, whatever the budget
+	boldest  = .5   // share of the capital that is staked at most
+	most     = 1e12 // capital that is kept: more is proved by nothing, and would overflow
+	memory   = .5   // weight of the newest block in what is expected of the next
 )
 
 // Limit is the mean error of a block up to which an objective with the budget is not harmed.
@@ -59,7 +60,7 @@ func (e Evidence) Add(limit, err float64) Evidence {
 	e.Sum, e.Seen = 0, 0
 	e.Blocks++
 	t := float64(e.Blocks)
-	e.Capital = (e.Capital + 1/(t*(t+1))) * (1 + bet(limit, e.Recent)*(mean-limit))
+	e.Capital = math.Min(most, (e.Capital+1/(t*(t+1)))*(1+bet(limit, e.Recent)*(mean-limit)))
 	e.Recent += memory * (mean - e.Recent)
 	return e
 }

@@ -124,6 +124,17 @@ func TestMissingDataIsNoEvidence(t *testing.T) {
 	}
 }
 
+// Whoever does nothing about harm still has evidence that can be written down.
+func TestTheCapitalIsBounded(t *testing.T) {
+	var e Evidence
+	for range 100_000 {
+		e = e.Add(Limit(.02), 1)
+	}
+	if e.Capital != most || !e.Harm(100_000) {
+		t.Errorf("capital %v", e.Capital)
+	}
+}
+
 func TestNearGoesFromNothingToHarm(t *testing.T) {
 	for capital, want := range map[float64]float64{0: 0, 1: 0, 10: .5, 100: 1} {
 		e := Evidence{Capital: capital}
