@@ -22,7 +22,7 @@ lint: ## formatting and the linters of .golangci.yml, built from the tools modul
 	@linter=$$(tools/linter.sh) && "$$linter" run ./...
 
 # TRACE: the full trace of examples/mo1, else the shipped sample. Each package of BENCHED has a TestBench.
-BENCHED := sim/model sim/train daemon/journal daemon/explain plugins/search
+BENCHED := sim/model sim/train daemon/journal daemon/explain plugins/search daemon
 .PHONY: bench
 bench: ## the benchmarks, beside their peers; writes bench.json; as in make bench TRACE=path/to/trace.csv
 	@$(if $(TRACE),test -f "$(TRACE)" || { echo "bench: there is no trace $(TRACE)" >&2; exit 1; })
