@@ -16,6 +16,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/windvane/windvane/daemon"
+	"github.com/windvane/windvane/daemon/api"
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
@@ -132,6 +133,7 @@ func known() map[string][]string {
 		"result":  {"ok", "partial", "timeout", "error"},
 		"kind":    {journal.KindStart, journal.KindIntent, journal.KindOutcome, journal.KindNote, journal.KindShadow, string(observe.KindAbsent), string(observe.KindStale), string(observe.KindError)},
 		"outcome": {"hold", "applied", "planned", "unchanged", journal.ResultConverged, journal.ResultFailed, journal.ResultDrifted, journal.ResultNotApplied, journal.ResultUnknown, "firing", "repeated", "resolved", "outdated", "unmatched"},
+		"handler": api.Paths(),
 		"code":    {"200", "400", "401", "403", "413", "503"},
 	}
 }

@@ -14,25 +14,29 @@ type Done struct {
 	By string `json:"by"` // in whose name it is remembered
 }
 
-// act adds the endpoints that change something. Each asks who is there first.
-func (s *Server) act(mux *http.ServeMux) {
-	mux.HandleFunc("PUT /api/v1/meshes/{mesh}/authority", s.acting(func(r *http.Request, by string) error {
-		var want AuthorityRequest
-		if err := body(r, &want); err != nil {
-			return err
-		}
-		if want.Authority == "" {
-			return badRequest(`the body says no authority: send {"authority": "observe"}, "approve" or "act"`)
-		}
-		return s.o.SetAuthority(r.Context(), r.PathValue("mesh"), want.Authority, by)
-	}))
-	mux.HandleFunc("POST /api/v1/plans/{id}/approve", s.acting(func(r *http.Request, by string) error {
-		return s.o.Approve(r.Context(), r.PathValue("id"), by)
-	}))
+// acting are the endpoints that change something. Each asks who is there first.
+func (s *Server) acting() []endpoint {
+	return []endpoint{
+		{"POST /-/reload", http.HandlerFunc(s.reload)},
+		{"PUT /-/reload", http.HandlerFunc(s.reload)},
+		{"PUT /api/v1/meshes/{mesh}/authority", s.act(func(r *http.Request, by string) error {
+			var want AuthorityRequest
+			if err := body(r, &want); err != nil {
+				return err
+			}
+			if want.Authority == "" {
+				return badRequest(`the body says no authority: send {"authority": "observe"}, "approve" or "act"`)
+			}
+			return s.o.SetAuthority(r.Context(), r.PathValue("mesh"), want.Authority, by)
+		})},
+		{"POST /api/v1/plans/{id}/approve", s.act(func(r *http.Request, by string) error {
+			return s.o.Approve(r.Context(), r.PathValue("id"), by)
+		})},
+	}
 }
 
-// acting answers 403 to whoever may not act, and else what do says.
-func (s *Server) acting(do func(r *http.Request, by string) error) http.HandlerFunc {
+// act answers 403 to whoever may not act, and else what do says.
+func (s *Server) act(do func(r *http.Request, by string) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		by, err := s.caller(r)
 		if err != nil {
@@ -41,11 +45,12 @@ func (s *Server) acting(do func(r *http.Request, by string) error) http.HandlerF
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, requestLimit)
 		err = do(r, by)
-		s.o.Logger.Info("asked to act", "method", r.Method, "path", r.URL.Path, "by", by, "err", err)
 		if err != nil {
+			s.o.Logger.Warn("asked to act, which failed", "method", r.Method, "path", r.URL.Path, "by", by, "err", err)
 			fail(w, err)
 			return
 		}
+		s.o.Logger.Info("acted as asked", "method", r.Method, "path", r.URL.Path, "by", by)
 		answer(w, http.StatusOK, Done{By: by})
 	}
 }

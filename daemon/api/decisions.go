@@ -61,14 +61,14 @@ func (s *Server) decision(r *http.Request) (any, error) {
 // enter waits for a turn to read the journal.
 func (s *Server) enter(r *http.Request) error {
 	select {
-	case s.reading <- struct{}{}:
+	case s.turns <- struct{}{}:
 		return nil
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
 }
 
-func (s *Server) leave() { <-s.reading }
+func (s *Server) leave() { <-s.turns }
 
 // query reads the parameters of a list of decisions. What it does not know is an error: a
 // filter that is misspelt must not look like one that finds everything.

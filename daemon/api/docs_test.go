@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,11 +48,19 @@ func TestDocumentedExamples(t *testing.T) {
 	if n := strings.Count(string(page), "```http"); n != len(asked) {
 		t.Errorf("%d examples of %d are understood", len(asked), n)
 	}
+	for _, path := range Paths() {
+		if !strings.Contains(string(page), " "+path+"`") && !strings.HasPrefix(path, "/debug/pprof/") && path != "/api/v1/" {
+			t.Errorf("%s is not in the page", path)
+		}
+	}
 	rows := regexp.MustCompile("(?m)^\\| `(\\w+ /\\S*)`").FindAllStringSubmatch(string(page), -1)
 	if len(rows) < 10 {
 		t.Errorf("%d endpoints in the table", len(rows))
 	}
 	for _, row := range rows {
+		if !slices.Contains(Paths(), strings.Fields(row[1])[1]) {
+			t.Errorf("%s is no endpoint", row[1])
+		}
 		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(row[1]), `[^/]+`) + "$")
 		found := false
 		for _, a := range asked {

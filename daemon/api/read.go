@@ -23,29 +23,31 @@ type ObjectiveOf struct {
 	Objective
 }
 
-// read adds the endpoints that change nothing.
-func (s *Server) read(mux *http.ServeMux) {
-	get := func(path string, read func(r *http.Request) (any, error)) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+// reading are the endpoints of the API that change nothing.
+func (s *Server) reading() []endpoint {
+	get := func(path string, read func(r *http.Request) (any, error)) endpoint {
+		return endpoint{"GET " + path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			v, err := read(r)
 			if err != nil {
 				fail(w, err)
 				return
 			}
 			answer(w, http.StatusOK, v)
-		})
+		})}
 	}
-	get("/api/v1/status", func(*http.Request) (any, error) { return s.o.Status(), nil })
-	get("/api/v1/meshes", func(*http.Request) (any, error) { return s.o.Status().Meshes, nil })
-	get("/api/v1/meshes/{mesh}", func(r *http.Request) (any, error) { return s.mesh(r.PathValue("mesh")) })
-	get("/api/v1/objectives", func(r *http.Request) (any, error) { return s.objectives(r.URL.Query().Get("mesh")) })
-	get("/api/v1/policies", func(*http.Request) (any, error) { return s.o.Policies(), nil })
-	get("/api/v1/plans", func(*http.Request) (any, error) { return s.o.Plans(), nil })
-	get("/api/v1/decisions", func(r *http.Request) (any, error) { return s.decisions(r, time.Now()) })
-	get("/api/v1/decisions/{id}", s.decision)
-	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, notFound("there is no %s %s; docs/api.md lists the endpoints", r.Method, r.URL.Path))
-	})
+	return []endpoint{
+		get("/api/v1/status", func(*http.Request) (any, error) { return s.o.Status(), nil }),
+		get("/api/v1/meshes", func(*http.Request) (any, error) { return s.o.Status().Meshes, nil }),
+		get("/api/v1/meshes/{mesh}", func(r *http.Request) (any, error) { return s.mesh(r.PathValue("mesh")) }),
+		get("/api/v1/objectives", func(r *http.Request) (any, error) { return s.objectives(r.URL.Query().Get("mesh")) }),
+		get("/api/v1/policies", func(*http.Request) (any, error) { return s.o.Policies(), nil }),
+		get("/api/v1/plans", func(*http.Request) (any, error) { return s.o.Plans(), nil }),
+		get("/api/v1/decisions", func(r *http.Request) (any, error) { return s.decisions(r, time.Now()) }),
+		get("/api/v1/decisions/{id}", s.decision),
+		{"/api/v1/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fail(w, notFound("there is no %s %s; docs/api.md lists the endpoints", r.Method, r.URL.Path))
+		})},
+	}
 }
 
 func (s *Server) mesh(name string) (*Mesh, error) {

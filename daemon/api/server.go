@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"net/url"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/exporter-toolkit/web"
 )
 
@@ -45,9 +43,11 @@ type Options struct {
 type Server struct {
 	o       Options
 	tcp     *http.Server
-	local   *http.Server // by the socket
-	socket  net.Listener // nil: none
-	reading chan struct{}
+	local   *http.Server  // by the socket
+	socket  net.Listener  // nil: none
+	turns   chan struct{} // to read the journal
+	metrics metrics
+	matched atomic.Pointer[[32]byte] // see matches
 	ready   atomic.Bool
 	serving sync.WaitGroup
 	started bool
@@ -58,7 +58,7 @@ func NewServer(o Options) (*Server, error) {
 	if err := web.Validate(o.WebConfigFile); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.WebConfigFile, err)
 	}
-	s := &Server{o: o, reading: make(chan struct{}, readers)}
+	s := &Server{o: o, turns: make(chan struct{}, readers), metrics: newMetrics(o.Registry)}
 	handler, err := protect(s.prefixed(s.routes()), o.Listener.Addr(), o.ExternalURL)
 	if err != nil {
 		return nil, fmt.Errorf("external URL: %w", err)
@@ -85,26 +85,11 @@ func (s *Server) server(h http.Handler) *http.Server {
 	}
 }
 
-// routes are all endpoints. docs/api.md lists them.
+// routes are all endpoints.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "windvane is healthy.") })
-	mux.HandleFunc("GET /-/ready", s.readiness)
-	mux.HandleFunc("POST /-/reload", s.reload)
-	mux.HandleFunc("PUT /-/reload", s.reload)
-	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(s.o.Registry,
-		promhttp.HandlerFor(s.o.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelError)})))
-	s.read(mux)
-	s.act(mux)
-	if s.o.Alerts != nil {
-		mux.Handle("POST /api/v1/alerts", s.known(s.o.Alerts))
-	}
-	if s.o.EnablePprof {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	for _, e := range s.endpoints() {
+		mux.Handle(e.pattern, s.metrics.measure(e))
 	}
 	return mux
 }
