@@ -32,8 +32,7 @@ const accessReviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 // Allowed asks the API server whether the client's user has a permission. The question is
 // a POST that stores nothing and changes nothing; whoever may log in may ask it.
-// why is what the server says of its answer, often nothing.
-func Allowed(ctx context.Context, r rest.Interface, p Permission) (allowed bool, why string, err error) {
+func Allowed(ctx context.Context, r rest.Interface, p Permission) (bool, error) {
 	resource, sub, _ := strings.Cut(p.Resource, "/")
 	question, err := json.Marshal(map[string]any{
 		"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
@@ -42,26 +41,25 @@ func Allowed(ctx context.Context, r rest.Interface, p Permission) (allowed bool,
 		}},
 	})
 	if err != nil {
-		return false, "", err
+		return false, err
 	}
 	raw, err := kubeapi.Do(ctx, r.Post().AbsPath(accessReviews).SetHeader("Content-Type", "application/json").Body(question))
 	if err != nil {
-		return false, "", fmt.Errorf("ask for the permission to %s: %w", p, err)
+		return false, fmt.Errorf("ask for the permission to %s: %w", p, err)
 	}
 	var answer struct {
 		Status *struct {
 			Allowed         bool   `json:"allowed"`
-			Reason          string `json:"reason"`
 			EvaluationError string `json:"evaluationError"`
 		} `json:"status"`
 	}
 	switch err := json.Unmarshal(raw, &answer); {
 	case err != nil:
-		return false, "", fmt.Errorf("ask for the permission to %s: the API server's answer: %w", p, err)
+		return false, fmt.Errorf("ask for the permission to %s: the API server's answer: %w", p, err)
 	case answer.Status == nil:
-		return false, "", fmt.Errorf("ask for the permission to %s: the API server's answer has no status", p)
+		return false, fmt.Errorf("ask for the permission to %s: the API server's answer has no status", p)
 	case !answer.Status.Allowed && answer.Status.EvaluationError != "":
-		return false, "", fmt.Errorf("ask for the permission to %s: the API server cannot tell: %s", p, answer.Status.EvaluationError)
+		return false, fmt.Errorf("ask for the permission to %s: the API server cannot tell: %s", p, answer.Status.EvaluationError)
 	}
-	return answer.Status.Allowed, answer.Status.Reason, nil
+	return answer.Status.Allowed, nil
 }

@@ -47,21 +47,39 @@ func (e *examination) bound(ctx context.Context, m *rules.Mesh, service rules.Se
 		}
 		return Finding{Status: Unknown, What: what, Do: "whether the bound can be measured depends on what the signal is made of"}
 	}
-	var b probe.Buckets
-	var err error
-	e.ask(ctx, func(ctx context.Context) {
-		b, err = probe.BucketsOf(ctx, s.api, found[0].Selector, e.o.Now())
-	})
+	b, err := e.bucketsOf(ctx, m.Prometheus, found[0].Selector)
 	switch {
 	case err != nil:
 		return Finding{Status: Unknown, What: fmt.Sprintf("the buckets of %s: %v", found[0].Selector, err)}
 	case len(b.Bounds) == 0:
 		return Finding{Status: Unknown, What: found[0].Selector + " has no series with buckets now: nothing was measured of late, or they are native histograms"}
 	}
-	for i := range b.Bounds {
-		b.Bounds[i] *= found[0].Factor
+	inSeconds := probe.Buckets{Uneven: b.Uneven}
+	for _, at := range b.Bounds {
+		inSeconds.Bounds = append(inSeconds.Bounds, at*found[0].Factor)
 	}
-	return judgeBound(o.Bound, b)
+	return judgeBound(o.Bound, inSeconds)
+}
+
+// histogram is where the buckets behind a selector end; unknown with err.
+type histogram struct {
+	probe.Buckets
+	err error
+}
+
+// bucketsOf asks once for each selector: most services share theirs.
+func (e *examination) bucketsOf(ctx context.Context, source, selector string) (probe.Buckets, error) {
+	key := source + "/" + selector
+	got, ok := e.bounds[key]
+	if !ok {
+		s := e.sources[source]
+		got.err = e.askSource(ctx, s, func(ctx context.Context) (err error) {
+			got.Buckets, err = probe.BucketsOf(ctx, s.api, selector, e.o.Now())
+			return err
+		})
+		e.bounds[key] = got
+	}
+	return got.Buckets, got.err
 }
 
 // queryOf returns the query that gives a service's signal.

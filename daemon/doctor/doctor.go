@@ -13,6 +13,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,7 +77,7 @@ type Options struct {
 
 // Examine runs every check.
 func Examine(ctx context.Context, o Options) Report {
-	e := &examination{o: o, sources: map[string]*source{}, sampling: map[string]sampled{}}
+	e := &examination{o: o, sources: map[string]*source{}, sampling: map[string]sampled{}, bounds: map[string]histogram{}}
 	e.configuration()
 	e.plugins()
 	e.state()
@@ -98,9 +99,10 @@ func Examine(ctx context.Context, o Options) Report {
 type examination struct {
 	o        Options
 	findings []Finding
-	sources  map[string]*source // by name
-	cluster  bool               // the API server answers
-	sampling map[string]sampled // by source and metric
+	sources  map[string]*source   // by name
+	cluster  bool                 // the API server answers
+	sampling map[string]sampled   // by source and metric
+	bounds   map[string]histogram // by source and selector
 }
 
 // source is what became of a Prometheus.
@@ -109,7 +111,14 @@ type source struct {
 	answers  bool
 	recorded probe.Recorded
 	rulesErr error // the recording rules are unknown
+	late     int   // questions that it did not answer in time
 }
+
+// mostLate bounds how often a source is waited for in vain.
+const mostLate = 3
+
+// errLate is the answer to what is not asked any more.
+var errLate = errors.New("not asked: it did not answer earlier questions in time")
 
 func (e *examination) add(f Finding) { e.findings = append(e.findings, f) }
 
@@ -125,6 +134,19 @@ func (e *examination) ask(ctx context.Context, f func(ctx context.Context)) {
 	ctx, cancel := context.WithTimeout(ctx, e.o.Timeout)
 	defer cancel()
 	f(ctx)
+}
+
+// askSource asks a source, unless it was waited for too often.
+func (e *examination) askSource(ctx context.Context, s *source, f func(ctx context.Context) error) error {
+	if s.late >= mostLate {
+		return errLate
+	}
+	var err error
+	e.ask(ctx, func(ctx context.Context) { err = f(ctx) })
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.late++
+	}
+	return err
 }
 
 // writes reports whether windvane may set anything of the mesh.

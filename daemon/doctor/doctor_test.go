@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -136,16 +137,16 @@ func TestChecks(t *testing.T) {
 		{"a bound between buckets", replace(`"250ms"`, `"300ms"`), "buckets", "information/latency", doctor.Warning, "between two buckets, 250ms and 500ms", "250,300,500"},
 		{"a bound above all buckets", replace(`"500ms"`, `"3h"`), "buckets", "compute/latency", doctor.Problem, "last bucket ends at", "10000,10800000"},
 		{"a latency that is no quantile", replace("'windvane:latency_seconds:p95'", "'windvane:carried:rate'"), "buckets", "compute/latency", doctor.Unknown, "no histogram_quantile", ""},
-		{"permissions that are missing", deny("patch virtualservices", "update deployments/scale"), "permissions", "namespace default", doctor.Problem, "may not patch virtualservices default/shop", ""},
+		{"permissions that are missing", deny("patch virtualservices", "update deployments/scale"), "permissions", "api server", doctor.Problem, "may not patch virtualservices default/shop", ""},
 		{
-			"what is missing as rules", deny("patch virtualservices", "update deployments/scale"), "permissions", "namespace default", doctor.Problem, "update deployments/scale",
+			"what is missing as rules", deny("patch virtualservices", "update deployments/scale"), "permissions", "api server", doctor.Problem, "update deployments/scale",
 			"  - apiGroups: [apps]\n    resources: [deployments/scale]\n    verbs: [update]",
 		},
 		{
 			"no reviews", func(r *rig) {
 				r.kube.answer(reviewPath, 403, `{"kind":"Status","status":"Failure","message":"not you","code":403}`)
 			},
-			"permissions", "namespace default", doctor.Unknown, "not you", "kubectl auth can-i",
+			"permissions", "api server", doctor.Unknown, "not you", "kubectl auth can-i",
 		},
 		{"no VirtualService", replace("default/shop", "default/shoe"), "route", "VirtualService default/shoe", doctor.Problem, "does not exist", "virtual_service"},
 		{"another route", vs(func(o map[string]any) { route(o, 0)["name"] = "info" }), "route", "route information", doctor.Problem, "none of this name", "holds"},
@@ -222,6 +223,33 @@ func deny(permissions ...string) func(r *rig) {
 	}
 }
 
+// A role may be for some objects by name only.
+func TestPermissionsByName(t *testing.T) {
+	r := newRig(t)
+	asked := 0
+	r.kube.own[reviewPath] = func(w http.ResponseWriter, q *http.Request) {
+		var review struct {
+			Spec struct {
+				Attributes struct{ Verb, Group, Namespace, Name string } `json:"resourceAttributes"`
+			} `json:"spec"`
+		}
+		err := json.NewDecoder(q.Body).Decode(&review)
+		a := review.Spec.Attributes
+		asked++
+		if err != nil || a.Group == "" || a.Namespace != "default" {
+			http.Error(w, "not asked as it should be", http.StatusBadRequest)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": map[string]any{"allowed": a.Name != "" || a.Verb == "list"}})
+	}
+	if found := find(r.examine(), "permissions", ""); len(found) != 1 || found[0].Status != doctor.OK {
+		t.Errorf("%+v", found)
+	}
+	if asked < 10 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // In observe only reading is asked for, and what would keep windvane from acting is a
 // warning.
 func TestObserveNeedsLess(t *testing.T) {
@@ -280,6 +308,41 @@ func TestWithoutPrometheusOrCluster(t *testing.T) {
 				t.Errorf("%s: %+v", c.answered, found)
 			}
 		})
+	}
+}
+
+// One that says the time, and is too slow for anything else, is not waited for again and again.
+func TestSlowPrometheus(t *testing.T) {
+	r := newRig(t)
+	r.options.Timeout = 50 * time.Millisecond
+	late := 0
+	r.prom.own["/api/v1/query"] = func(w http.ResponseWriter, q *http.Request) {
+		if err := q.ParseForm(); err == nil && q.Form.Get("query") == "time()" {
+			_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[%d,"%d"]}}`, r.bed.Now().Unix(), r.bed.Now().Unix())
+			return
+		}
+		if strings.Contains(q.Form.Get("query"), "count") {
+			r.prom.mu.Lock()
+			late++
+			r.prom.mu.Unlock()
+		}
+		<-q.Context().Done()
+	}
+	report := r.examine()
+	r.prom.mu.Lock()
+	defer r.prom.mu.Unlock()
+	if late > 3 {
+		t.Errorf("%d questions in vain", late)
+	}
+	for _, f := range find(report, "buckets", "") {
+		if f.Status != doctor.Unknown || !strings.Contains(f.What, "in time") {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, f := range find(report, "query", "") {
+		if f.Status != doctor.Problem || !strings.Contains(f.What, "timeout") {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 

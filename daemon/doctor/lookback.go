@@ -131,8 +131,10 @@ func (e *examination) sample(ctx context.Context, source, selector string) sampl
 	}
 	declared, _ := e.o.Config.Source(source)
 	var out sampled
-	e.ask(ctx, func(ctx context.Context) {
-		out.every, out.err = probe.Sampling(ctx, e.sources[source].api, selector, e.o.Now().Add(-declared.QueryOffset))
+	s := e.sources[source]
+	out.err = e.askSource(ctx, s, func(ctx context.Context) (err error) {
+		out.every, err = probe.Sampling(ctx, s.api, selector, e.o.Now().Add(-declared.QueryOffset))
+		return err
 	})
 	e.sampling[key] = out
 	return out

@@ -22,29 +22,59 @@ func (e *examination) permissions(ctx context.Context, m Mesh) {
 		add("api server", Unknown, "not asked: the API server does not answer", "")
 		return
 	}
-	var missing []actuate.Permission
-	for _, p := range needed {
-		var allowed bool
-		var why string
+	missing, err := e.missing(ctx, needed)
+	switch {
+	case err != nil:
+		add("api server", Unknown, err.Error(), "ask as the daemon's user: kubectl auth can-i patch virtualservices.networking.istio.io -n NAMESPACE, and so on")
+	case len(missing) == 0:
+		add("api server", OK, fmt.Sprintf("all that authority %s needs (%s) is allowed", m.Rules.Guard.Authority, plural(len(needed), "permission")), "")
+	default:
+		add("api server", Problem, "windvane may not "+some(missing), "add to the Role or ClusterRole of windvane there:\n"+role(missing))
+	}
+}
+
+// missing returns which permissions are not there. One for all objects of a namespace is
+// asked for first: where it is there, no object has to be asked for by name.
+func (e *examination) missing(ctx context.Context, needed []actuate.Permission) ([]actuate.Permission, error) {
+	var out []actuate.Permission
+	known := map[actuate.Permission]bool{}
+	allowed := func(p actuate.Permission) (bool, error) {
+		if is, ok := known[p]; ok {
+			return is, nil
+		}
+		var is bool
 		var err error
-		e.ask(ctx, func(ctx context.Context) { allowed, why, err = actuate.Allowed(ctx, e.o.Cluster, p) })
-		switch {
-		case err != nil:
-			add("namespace "+p.Namespace, Unknown, err.Error(), "ask as the daemon's user: kubectl auth can-i "+p.Verb+" "+p.Resource+" -n "+p.Namespace)
-			return // the others would fare the same
-		case !allowed:
-			if why != "" {
-				why = ": " + why
-			}
-			add("namespace "+p.Namespace, Problem, "windvane may not "+p.String()+why, "")
-			missing = append(missing, p)
+		e.ask(ctx, func(ctx context.Context) { is, err = actuate.Allowed(ctx, e.o.Cluster, p) })
+		known[p] = is
+		return is, err
+	}
+	for _, p := range needed {
+		wide := p
+		wide.Name = ""
+		is, err := allowed(wide)
+		if err == nil && !is {
+			is, err = allowed(p)
+		}
+		if err != nil {
+			return nil, err // the others would fare the same
+		}
+		if !is {
+			out = append(out, p)
 		}
 	}
-	if len(missing) == 0 {
-		add("api server", OK, fmt.Sprintf("all that authority %s needs (%s) is allowed", m.Rules.Guard.Authority, plural(len(needed), "permission")), "")
-		return
+	return out, nil
+}
+
+// some names the first of what is missing.
+func some(missing []actuate.Permission) string {
+	var words []string
+	for _, p := range missing[:min(named, len(missing))] {
+		words = append(words, p.String())
 	}
-	e.findings[len(e.findings)-1].Do = "add to the Role or ClusterRole of windvane:\n" + role(missing)
+	if more := len(missing) - len(words); more > 0 {
+		words = append(words, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(words, ", ")
 }
 
 // role writes the rules that are missing as YAML, one for each resource.
