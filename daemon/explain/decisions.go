@@ -86,6 +86,10 @@ type outcomeKey struct {
 // on; 0: there are no more. It reads a bounded part of the journal, so that a page may be
 // short, even empty, and yet not be the last.
 func Decisions(ctx context.Context, dir string, q Query) (found []Decision, next uint64, err error) {
+	return decisions(ctx, dir, q, pageBytes)
+}
+
+func decisions(ctx context.Context, dir string, q Query, most int) (found []Decision, next uint64, err error) {
 	found = []Decision{}
 	came, size := outcomes{}, 0
 	for r, err := range journal.Backwards(dir, ahead(q.Before)) {
@@ -116,7 +120,7 @@ func Decisions(ctx context.Context, dir string, q Query) (found []Decision, next
 			}
 			found = append(found, d)
 		}
-		if size += len(r.Body); size > pageBytes {
+		if size += len(r.Body); size > most {
 			return found, r.Seq, nil
 		}
 	}

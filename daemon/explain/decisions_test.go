@@ -75,6 +75,29 @@ func TestPagesAreTheWhole(t *testing.T) {
 	}
 }
 
+// A page that has read as much as it may says where to go on, and nothing is left out or told twice.
+func TestShortPagesAreTheWhole(t *testing.T) {
+	dir := interleaved(t, 8)
+	want, _, err := Decisions(t.Context(), dir, Query{Mesh: "shop", Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, pages := []Decision{}, 0
+	for before := uint64(0); ; pages++ {
+		page, next, err := decisions(t.Context(), dir, Query{Mesh: "shop", Limit: 100, Before: before}, 1000)
+		if err != nil || before > 0 && next >= before {
+			t.Fatalf("before %d: next %d, %v", before, next, err)
+		}
+		got = append(got, page...)
+		if before = next; next == 0 {
+			break
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" || pages < 5 {
+		t.Errorf("%d pages (-want +got):\n%s", pages, d)
+	}
+}
+
 func TestDecisionsSince(t *testing.T) {
 	dir := interleaved(t, 20)
 	got, next, err := Decisions(t.Context(), dir, Query{Mesh: "shop", Limit: 100, Since: at.Add(17 * time.Minute)})
