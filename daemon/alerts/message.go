@@ -61,6 +61,8 @@ func decode(r io.Reader) (message, error) {
 		return d.value(&skipped{})
 	})
 	switch {
+	case errors.Is(err, io.EOF):
+		return message{}, io.ErrUnexpectedEOF
 	case err != nil:
 		return message{}, err
 	case version != "4":
