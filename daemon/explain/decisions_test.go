@@ -115,7 +115,7 @@ func TestDecisionsSince(t *testing.T) {
 }
 
 func TestByID(t *testing.T) {
-	dir := interleaved(t, 20)
+	dir := interleaved(t, 5)
 	list, _, err := Decisions(t.Context(), dir, Query{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)

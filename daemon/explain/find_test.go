@@ -7,7 +7,7 @@ import (
 
 // Every cycle is found, with pages that are cut short, and in few questions.
 func TestFind(t *testing.T) {
-	dir := interleaved(t, 20)
+	dir := interleaved(t, 7)
 	asked := 0
 	page := func(q Query) ([]Decision, uint64, error) {
 		if asked++; asked%3 == 0 && q.Before > 4 {
@@ -34,7 +34,7 @@ func TestFind(t *testing.T) {
 	for _, c := range []struct {
 		mesh  string
 		cycle uint64
-	}{{"shop", 21}, {"nothing", 1}, {"nothing", 0}} {
+	}{{"shop", 8}, {"nothing", 1}, {"nothing", 0}} {
 		if id, err := Find(page, c.mesh, c.cycle); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%+v: %d, %v; want ErrNotFound", c, id, err)
 		}
