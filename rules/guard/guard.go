@@ -31,6 +31,7 @@ const (
 	ChangeBudget  Reason = "change_budget"  // changes_per_hour are made: live value kept
 	Freeze        Reason = "freeze"         // in a freeze window: live value kept
 	BackOff       Reason = "back_off"       // the mesh did not follow a change: live value kept
+	Outage        Reason = "outage"         // nothing of what is admitted is carried, so that an objective is not measured: not lowered
 )
 
 // Sentence explains a reason to a person.
@@ -54,6 +55,8 @@ func (r Reason) Sentence() string {
 		return "as many changes were made in the last hour as changes_per_hour allows; only raising blocking is not counted"
 	case BackOff:
 		return "a service did not follow its last change, which is tried again later; only raising blocking does not wait"
+	case Outage:
+		return "nothing of what is admitted is carried, so that its objective cannot be measured; only raising blocking does not wait for that"
 	case Freeze:
 		return "a freeze window of the rules file admits nothing but raising blocking"
 	default:
@@ -221,8 +224,11 @@ func (r *Result) blocking(o policy.Observation, want policy.Action, k policy.Kno
 	}
 	if low := lowest(o, k); w < low-slack {
 		reason := Step
-		if o.Limits.Frozen != "" {
+		switch {
+		case o.Limits.Frozen != "":
 			reason = Reason(o.Limits.Frozen)
+		case outage(o, k.Service, live):
+			reason = Outage
 		}
 		r.set(reason, k.KnobID, w, low)
 		w = low
@@ -237,7 +243,7 @@ func (r *Result) blocking(o policy.Observation, want policy.Action, k policy.Kno
 // nothing is to be lowered; a floor wins over both.
 func lowest(o policy.Observation, k policy.Knob) float64 {
 	low, _ := o.Live.Get(k.KnobID)
-	if o.Limits.Frozen == "" {
+	if o.Limits.Frozen == "" && !outage(o, k.Service, low) {
 		low -= o.Limits.MaxStep
 	}
 	low = math.Min(k.Max, low)
@@ -247,9 +253,30 @@ func lowest(o policy.Observation, k policy.Knob) float64 {
 	return math.Max(k.Min, low)
 }
 
+// outage reports whether a service admits load, carries nothing of it, and so has an
+// objective that is not measured. A hold of the mesh would keep others from shedding, and a
+// service of few requests looks like that now and then; but nothing says that it is well.
+func outage(o policy.Observation, service string, live float64) bool {
+	if carried, ok := o.State.Role(service, policy.RoleCarried).Get(); !ok || carried != 0 || live >= 1 {
+		return false
+	}
+	if offered, ok := Offered(o, service); ok && offered == 0 {
+		return false
+	}
+	i, ok := find(o, service)
+	return ok && slices.ContainsFunc(o.Services[i].Objectives, func(obj policy.Objective) bool {
+		return o.State.Find(service, obj.Signal).Status != policy.Valid
+	})
+}
+
+// find returns the position of a service.
+func find(o policy.Observation, service string) (int, bool) {
+	return slices.BinarySearchFunc(o.Services, service, func(s policy.Service, name string) int { return strings.Compare(s.Name, name) })
+}
+
 // floorBlocking is the blocking at which a service still carries its floor.
 func floorBlocking(o policy.Observation, service string) (float64, bool) {
-	i, ok := slices.BinarySearchFunc(o.Services, service, func(s policy.Service, name string) int { return strings.Compare(s.Name, name) })
+	i, ok := find(o, service)
 	if !ok || o.Services[i].Floor <= 0 {
 		return 0, false
 	}
