@@ -36,8 +36,8 @@ type Away struct {
 // what was in force before. Blocking is never lowered for it.
 type Revert struct {
 	Services []string `json:"services"`
-	Cycle    uint64   `json:"retry_cycle"`    // in which changes may be made again
-	Held     string   `json:"held,omitempty"` // why nothing is put back; empty: it is
+	Cycles   int      `json:"back_off_cycles"` // that come before another change may be made
+	Held     string   `json:"held,omitempty"`  // why nothing is put back; empty: it is
 }
 
 // Reverts reports whether the intent puts settings back, in place of what was decided.
@@ -53,8 +53,10 @@ func (v *Verified) Lines() []string {
 		n    int
 		text string
 	}{
-		{v.Converged, "follow their settings"}, {v.NotYet, "do not yet"},
-		{v.Failed, "do not"}, {v.Undecided, "have too few requests to tell"},
+		{v.Converged, "follow their settings"},
+		{v.NotYet, "do not yet"},
+		{v.Failed, "do not"},
+		{v.Undecided, "have too few requests to tell"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.text))
@@ -85,5 +87,5 @@ func (r *Revert) Line() string {
 	if r.Held != "" {
 		what = "is not put back: " + r.Held
 	}
-	return fmt.Sprintf("the last change of %s was not followed, and %s; until cycle %d only blocking may be raised", services, what, r.Cycle)
+	return fmt.Sprintf("the last change of %s was not followed, and %s; in the next %d cycles only blocking may be raised", services, what, r.Cycles)
 }

@@ -28,6 +28,7 @@ type evidence struct {
 	Demoted bool         `json:"demoted,omitempty"`
 	Harm    []charge     `json:"harm,omitempty"`
 	Follow  verify.State `json:"follow,omitzero"`
+	Cycles  uint64       `json:"cycles"` // that came at their time, this one included
 }
 
 // charge is the evidence that one objective is harmed.

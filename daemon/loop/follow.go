@@ -19,6 +19,7 @@ func (l *Loop) follow(state policy.State, live policy.Action, r *Report) {
 	if l.woken != "" {
 		return // no interval ends
 	}
+	l.evidence.Cycles++
 	l.evidence.Follow, l.findings = l.following.Judge(l.evidence.Follow, state, live)
 	if len(l.findings) > 0 {
 		r.Verified = l.verified()
@@ -64,18 +65,37 @@ func (l *Loop) settling(state policy.State) bool {
 
 // backOff has nothing but blocking raised, while a mesh that did not follow is left alone.
 func (l *Loop) backOff(i *journal.Intent) {
-	if retry := l.evidence.Follow.Retry(); i.Cycle < retry && i.Limits.Frozen == "" {
-		i.Limits.Frozen, i.Frozen = string(guard.BackOff), fmt.Sprintf("a change was not followed; the next may be made in cycle %d", retry)
+	if n := l.backOffLeft(); n > 0 && i.Limits.Frozen == "" {
+		i.Limits.Frozen, i.Frozen = string(guard.BackOff), fmt.Sprintf("a change was not followed; the next may be made in %d cycles", n)
 	}
 }
 
+// backOffLeft is in how many cycles another change may be made.
+func (l *Loop) backOffLeft() int {
+	return int(max(l.evidence.Follow.Retry(), l.evidence.Cycles) - l.evidence.Cycles) //nolint:gosec // at most the longest back-off
+}
+
 // leave gives up what is not windvane's to put back: what others have changed since, and all
-// of it while it may not act by itself.
+// of it while it may not act by itself. A change that is undone as soon as it was made was
+// not followed either.
 func (l *Loop) leave(level rules.Authority, drift []policy.Change) {
-	if level != rules.AuthorityAct {
+	switch {
+	case level != rules.AuthorityAct:
 		l.evidence.Follow = l.following.Abandon(l.evidence.Follow)
-	} else if len(drift) > 0 {
-		l.evidence.Follow = l.following.Abandon(l.evidence.Follow, drift...)
+		return
+	case len(drift) == 0:
+		return
+	}
+	l.evidence.Follow = l.following.Abandon(l.evidence.Follow, drift...)
+	i, own, _ := l.since()
+	if i == nil || !i.Act || !own {
+		return
+	}
+	undone := slices.DeleteFunc(slices.Clone(drift), func(d policy.Change) bool {
+		return !slices.ContainsFunc(i.Plan, func(c policy.Change) bool { return c.KnobID == d.KnobID })
+	})
+	for _, name := range l.following.Services(undone) {
+		l.evidence.Follow = l.evidence.Follow.Fail(name, l.evidence.Cycles+1) // of the cycle that follow is to count
 	}
 }
 
@@ -108,12 +128,12 @@ func (l *Loop) revert(at time.Time, r *Report) {
 			}
 			known = want.Set(s.KnobID, s.Value) || known
 		}
-		l.evidence.Follow = l.evidence.Follow.Fail(name, i.Cycle)
+		l.evidence.Follow = l.evidence.Follow.Fail(name, l.evidence.Cycles)
 	}
 	o := l.observation(at, i)
 	o.Limits.MaxStep = 1
 	checked := guard.Check(o, want)
-	i.Revert = &journal.Revert{Services: services, Cycle: l.evidence.Follow.Retry()}
+	i.Revert = &journal.Revert{Services: services, Cycles: l.backOffLeft() - 1}
 	plan := policy.Diff(i.Live, checked.Action, planTolerance)
 	switch {
 	case checked.Refused != "":

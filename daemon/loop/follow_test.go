@@ -227,3 +227,31 @@ func TestWhatIsOthersIsNotPutBack(t *testing.T) {
 		}
 	}
 }
+
+// Another controller that puts back what windvane sets is left to it more and more, and then
+// for good.
+func TestAControllerThatUndoesEveryChangeIsNotFought(t *testing.T) {
+	f := newFake()
+	f.want = action(0, .7)
+	_, withAuthority := demoted(t)
+	m, err := rules.Parse("shop.toml", []byte(strings.Replace(meshText, `"AUTHORITY"`, "\"act\"\non_drift = \"adopt\"", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoop(t, f, "act", func(o *Options) { withAuthority(o); o.Mesh = m })
+	var applied []uint64
+	demotedAt := uint64(0)
+	for n := 1; n <= 40; n++ {
+		r := cycles(l, n, 1)
+		if r.Intent.Act {
+			applied = append(applied, r.Intent.Cycle)
+		}
+		if r.Demoted != "" {
+			demotedAt = r.Intent.Cycle
+		}
+		f.live = action(0, .5)
+	}
+	if !slices.Equal(applied, []uint64{1, 4, 8, 14, 24}) || demotedAt != 25 {
+		t.Errorf("applied in %v, demoted in %d", applied, demotedAt)
+	}
+}

@@ -253,11 +253,12 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 
 	sources := l.allowed(at)
 
+	drift := l.drift(live, authority.Effective(sources))
+	l.leave(authority.Effective(sources), drift)
 	l.follow(state, live, &r)
-	residuals, drift := l.residuals(state, live), l.drift(live, authority.Effective(sources))
+	residuals := l.residuals(state, live)
 	r.Outcome = l.verify(at, state, live, &r)
 	sources = l.demote(at, sources, &r)
-	l.leave(authority.Effective(sources), drift)
 
 	intent := &r.Intent
 	*intent = journal.Intent{

@@ -117,6 +117,16 @@ func (w *Watch) Changed(s State, changes []policy.Change) State {
 	return s
 }
 
+// Services returns those that changes are of, each once.
+func (w *Watch) Services(changes []policy.Change) (out []string) {
+	for _, c := range changes {
+		if name, ok := w.owner[c.KnobID]; ok && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // Abandon returns the state after what windvane had changed was left to others: by changes
 // of theirs, or all of it where there are none. Whether that is followed is not windvane's
 // to answer for, and nothing of it is put back.
