@@ -88,6 +88,7 @@ var forbidden = []struct{ from, to, why string }{
 	{"daemon/probe", module + "daemon/", "who asks Prometheus does not judge"},
 	{"daemon/doctor", module + "daemon/loop", "doctor looks, and runs nothing"},
 	{"daemon/draft", module + "daemon/loop", "a draft is written, and runs nothing"},
+	{"daemon/api", module + "daemon/actuate", "the HTTP surface acts through the functions that it is given"},
 	{"daemon/explain", module + "daemon/observe/", "explain reads the journal and nothing else"},
 }
 
