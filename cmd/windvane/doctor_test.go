@@ -62,7 +62,7 @@ func TestFirstSteps(t *testing.T) {
 	}
 	says(run(2, "doctor"), "windvane.toml: no such file")
 	first := []string{"init", "--prometheus", bed.PrometheusURL(), "--kubeconfig", kubeconfig, "-o", "first"}
-	says(run(0, first...), "wrote first/windvane.toml", "wrote first/rules.d/default.toml", "1 services in authority observe", "windvane doctor --config.file first/windvane.toml")
+	says(run(0, first...), "wrote first/windvane.toml", "wrote first/rules.d/default.toml", "services: 1, in authority observe", "windvane doctor --config.file first/windvane.toml")
 	says(run(1, first...), "first/windvane.toml is there already, and is never overwritten")
 	says(run(0, "check", "config", "first/windvane.toml"), "1 meshes")
 

@@ -62,7 +62,7 @@ func printDraft(w io.Writer, d draft.Draft, paths []string) error {
 		p("wrote %s", path)
 	}
 	if len(paths) > 0 {
-		p("%d services in authority observe; bounds are proposals", d.Services)
+		p("services: %d, in authority observe; bounds are proposals", d.Services)
 	}
 	for _, l := range d.Left {
 		p("not taken over: %s: %s", l.Route, l.Why)
