@@ -123,7 +123,9 @@ func Error(o policy.Objective, signal policy.Signal) (float64, bool) {
 
 // Compare returns the control state after the signals of an observation were held
 // against what a policy predicted of them for its live action at its load. What lies
-// outside the model's support teaches nothing.
+// outside the model's support teaches nothing. Where the live action, by the Measure
+// before, is a fallback with nothing feasible, the debt that no margin can act upon is
+// taken off.
 func (c Control) Compare(p Params, o *policy.Observation, live []policy.Prediction) Control {
 	out := slices.Clone(c)
 	terms := termsOf(o)
@@ -134,11 +136,27 @@ func (c Control) Compare(p Params, o *policy.Observation, live []policy.Predicti
 		}
 		for i, e := range out {
 			if e.Service == prediction.Service && e.Signal == prediction.Signal {
-				out[i].State = e.Compare(p, v, prediction.Value, inUnits(terms, e.First.Flow))
+				x := inUnits(terms, e.First.Flow)
+				out[i].State = e.Compare(p, v, prediction.Value, x)
+				if bound := boundOf(o, e.Service, e.Signal); e.Saturated && bound > 0 {
+					out[i].State = out[i].Relieve(p, bound/(prediction.Value*math.Exp(out[i].Correction.Log(x)))-1)
+				}
 			}
 		}
 	}
 	return out
+}
+
+// boundOf is a latency objective's, in seconds; 0: it is none.
+func boundOf(o *policy.Observation, service, signal string) float64 {
+	for _, s := range o.Services {
+		for _, obj := range s.Objectives {
+			if s.Name == service && obj.Signal == signal {
+				return obj.Bound
+			}
+		}
+	}
+	return 0
 }
 
 // termsOf are the live action's, flows in requests/s; nil where a load is not known.

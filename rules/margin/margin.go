@@ -70,7 +70,8 @@ type State struct {
 
 	Flagged      int     `json:"flagged"`       // intervals in which nothing was feasible, so that the fallback's action was live
 	FlaggedSpent float64 `json:"flagged_spent"` // sum of errors over them
-	Dropped      float64 `json:"dropped"`       // debt that the upper end of the margin's range took off
+	Saturated    bool    `json:"saturated"`     // the last counted interval was one of them
+	Dropped      float64 `json:"dropped"`       // debt that the upper end of the margin's range took off, or Relieve
 
 	Bias      float64 `json:"bias"`      // mean of error - expected risk over about the last Window counted intervals
 	Forecasts int     `json:"forecasts"` // intervals behind it, at most Window
@@ -118,6 +119,7 @@ type Interval struct {
 func (s State) Step(p Params, in Interval) State {
 	s.Intervals++
 	s.Spent += in.Error
+	s.Saturated = in.Flagged && in.Count
 	if in.Flagged {
 		s.Flagged++
 		s.FlaggedSpent += in.Error
@@ -186,6 +188,27 @@ func (s State) settle(p Params) State {
 	s.Dropped += max(0, s.Debt-p.Max/unit)
 	s.Debt = clip(s.Debt, p.Min/unit, p.Max/unit)
 	s.Margin = unit * s.Debt
+	return s
+}
+
+// relief is how far the margin may lie beyond what can be acted upon, in spreads: so far
+// that the fallback stays for a few violations more. Chosen on seeds that nothing is
+// reported of; at 0 it leaves early, and the budget is overspent while a fault lasts.
+const relief = .5
+
+// Relieve returns the state after it was seen that even what a fallback sheds is
+// predicted out of bounds under a margin above the given one. A greater margin than that
+// by relief can change no decision, but only keep the fallback in force when its cause
+// has long gone: the debt beyond it is taken off (anti-windup) and counted as Dropped.
+// The calibrated margin is not touched.
+func (s State) Relieve(p Params, feasible float64) State {
+	most := max((1+feasible)*(1+relief*s.Spread)-1, clip(s.First.Margin, p.Min, p.Max))
+	if !(s.Margin > most) {
+		return s
+	}
+	debt := most / s.unit(p)
+	s.Dropped += s.Debt - debt
+	s.Debt, s.Margin = debt, most
 	return s
 }
 

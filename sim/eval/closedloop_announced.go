@@ -17,8 +17,8 @@ func (l *loop) learn(o policy.Observation) []margin.Measured {
 	if len(l.waiting) > l.Late {
 		known := &l.waiting[0]
 		l.known = known.observation.State
-		l.control = l.control.Compare(l.Params, &known.observation, known.expected)
 		l.control, _ = l.control.Measure(l.Params, l.services, l.known, known.choice)
+		l.control = l.control.Compare(l.Params, &known.observation, known.expected)
 		l.waiting = l.waiting[1:]
 	}
 	var out []margin.Measured

@@ -162,8 +162,8 @@ func (r *replayed) run(ctx context.Context, run series) (measures, error) {
 		}
 		known := &waiting[0]
 		if o.State = slices.Clone(known.observation.State); !r.controller.frozen && r.plan == nil {
-			control = control.Compare(params, &known.observation, known.expected)
 			control, _ = control.Measure(params, r.services, known.observation.State, known.choice)
+			control = control.Compare(params, &known.observation, known.expected)
 		}
 		waiting = waiting[1:]
 	}

@@ -74,11 +74,11 @@ func (s steered) run(ctx context.Context, a *asker, run series) (tally, error) {
 		if s.watch != nil {
 			s.watch(t, &o, a, measured)
 		}
+		control, _ = control.Measure(params, services, o.State, choice)
 		if choice.Counted {
 			// The prediction is for the very action and load that were measured.
 			control = control.Compare(params, &o, d.Expected)
 		}
-		control, _ = control.Measure(params, services, o.State, choice)
 	}
 	return sum, nil
 }
