@@ -54,7 +54,7 @@ func (v *Verified) Lines() []string {
 		text string
 	}{
 		{v.Converged, "follow their settings"},
-		{v.NotYet, "do not yet"},
+		{v.NotYet, "have not had the time to"},
 		{v.Failed, "do not"},
 		{v.Undecided, "have too few requests to tell"},
 	} {
@@ -77,7 +77,7 @@ func (a Away) String() string {
 	} else if a.High > a.Low {
 		commanded += fmt.Sprintf(" to %.3g", a.High)
 	}
-	return fmt.Sprintf("%s: %s is %s, but %.3g of about %.0f requests were seen, away for %d cycles", a.Service, a.KnobID, commanded, a.Observed, a.Requests, a.Cycles)
+	return fmt.Sprintf("%s: %s is %s, but a share of %.3g was seen, of about %.0f requests; so for %d cycles", a.Service, a.KnobID, commanded, a.Observed, a.Requests, a.Cycles)
 }
 
 // Line says for a person what was done about it.
