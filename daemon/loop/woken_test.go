@@ -187,3 +187,37 @@ func TestAlertsAreContext(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Whatever happens in between, reloads included: a cycle that was woken moves nothing of the
+// control state, to the last bit, and no debt is run up over an interval in which it changed
+// something.
+func TestWokenCyclesNeverWindUp(t *testing.T) {
+	acted := 0
+	for seed := range uint64(30) {
+		x := newRandom(t, seed)
+		before := x.step()
+		for range 40 {
+			cut := false
+			if x.r.IntN(2) == 0 {
+				x.happen()
+				r := woken(x.l, x.cycle)
+				if d := cmp.Diff(before.Control, r.Control, cmpopts.EquateEmpty()); d != "" {
+					t.Fatalf("seed %d, after cycle %d (-before +after):\n%s", seed, x.cycle, d)
+				}
+				cut = r.Intent.Act
+			}
+			x.happen()
+			r := x.step()
+			if was, is := before.Control[0], r.Control[0]; cut && (is.Counted != was.Counted || is.Debt != was.Debt || is.Residual != was.Residual) {
+				t.Fatalf("seed %d, cycle %d: counted in spite of a cycle that was woken and acted: %+v, before %+v", seed, x.cycle, is, was)
+			}
+			if cut {
+				acted++
+			}
+			before = r
+		}
+	}
+	if acted < 20 {
+		t.Errorf("%d intervals were cut: the test shows little", acted)
+	}
+}
