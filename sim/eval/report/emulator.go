@@ -39,12 +39,16 @@ func Emulator(r eval.EmulatorReport, a About) page.Page {
 	if len(r.Bars) > 0 {
 		p.Sections = append(p.Sections, e.bars())
 	}
-	p.Sections = append(p.Sections, e.everything(), page.Section{Title: "How it was judged", Text: []string{
+	judged := page.Section{Title: "How it was judged", Text: []string{
 		"The emulator is a queueing mesh that no model knows, with bursts and pauses of its own. What the controllers know of it was learned from a sample of each run’s emulator.",
 		"Oracle: " + r.Oracle,
 		"Delay “daemon”: a decision knows the outcome of the interval that has just ended, and a load that is one interval old, as the daemon does. A number: outcomes are known so many intervals late, and the load of the coming interval is.",
 		"±: half of a 95 % confidence interval, by Student’s t over one figure a run.",
-	}})
+	}}
+	if slices.ContainsFunc(r.Rows, func(row eval.EmulatorRow) bool { return row.Through == eval.ThroughDaemon }) {
+		judged.Text = append(judged.Text, "Through the daemon: windvane as it is shipped controlled the mesh, on the same requests as the loop of the simulations, with its Prometheus client, journal, guard, actuator and plugin process. Its account of error budgets was held against the emulator’s counters.")
+	}
+	p.Sections = append(p.Sections, e.everything(), judged)
 	return p
 }
 
