@@ -61,7 +61,12 @@ func (c *choice) best() (policy.Decision, error) {
 		best = c.Nearest
 		reason = fmt.Sprintf("the live action is as good %s: no proposal of the network is worth %.4g %% more", c.Met(), 100*c.Settings.Hysteresis)
 	}
-	return c.Decision(c.Grid[best].Clone(), best, reason), nil
+	d := c.Decision(c.Grid[best].Clone(), best, reason)
+	if first := c.proposals.best[0].action; first != c.Nearest {
+		c.Beside(&d, best, first, "what the network proposes first")
+	}
+	c.BesideLive(&d, best)
+	return d, nil
 }
 
 // better returns the better one of an action and the best so far.

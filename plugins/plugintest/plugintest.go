@@ -36,6 +36,11 @@ func Unedited(t *testing.T, p policy.Policy, o policy.Observation, rounds int) {
 		if r.Refused == "" && !r.Action.Equal(d.Action, 1e-9) {
 			t.Fatalf("%v became %v without an edit", d.Action, r.Action)
 		}
+		for _, a := range d.Alternatives {
+			if err := a.Action.Validate(o.Knobs); err != nil || a.Action.Equal(d.Action, 1e-9) || a.Reason == "" || math.IsInf(a.Score, 0) || math.IsNaN(a.Score) {
+				t.Fatalf("alternative %+v of %v: %v", a, d.Action, err)
+			}
+		}
 		if d.Infeasible {
 			infeasible++
 		} else {

@@ -154,8 +154,16 @@ func (c *choice) best() policy.Decision {
 	c.reach.Set(c.move)
 	ahead := c.ahead.Values(c.score, c.horizon)
 	best, most := -1, math.Inf(-1)
+	myopic := -1
 	for i, v := range ahead {
-		if a := c.Grid[i]; v > most && c.Within(a) && len(guard.Limit(c.O, a).Edits) == 0 {
+		a := c.Grid[i]
+		if !c.Within(a) {
+			continue
+		}
+		if myopic < 0 || c.score[i] > c.score[myopic] {
+			myopic = i
+		}
+		if v > most && len(guard.Limit(c.O, a).Edits) == 0 {
 			best, most = i, v
 		}
 	}
@@ -169,5 +177,10 @@ func (c *choice) best() policy.Decision {
 		reason = fmt.Sprintf("the live action is as good %s: no other is worth %.4g %% more in the mean of %d intervals",
 			c.Met(), 100*c.Settings.Hysteresis, c.horizon)
 	}
-	return c.Decision(c.Grid[best].Clone(), best, reason)
+	d := c.Decision(c.Grid[best].Clone(), best, reason)
+	if c.score[myopic] > c.score[best] {
+		c.Beside(&d, best, myopic, "worth the most in the next interval")
+	}
+	c.BesideLive(&d, best)
+	return d
 }

@@ -57,7 +57,7 @@ func (c *choice) search() (best, refused int, score float64) {
 			cost, excess := c.Weigh(i)
 			v := r.value - cost
 			if math.IsInf(cost, 1) {
-				if refused < 0 || refusedClass == r.class && excess < nearest {
+				if (refused < 0 || refusedClass == r.class && excess < nearest) && c.InRange(a) {
 					refused, refusedClass, nearest = i, r.class, excess
 				}
 				continue
@@ -86,10 +86,8 @@ func (c *choice) best() policy.Decision {
 	}
 	d := c.Decision(c.Grid[best].Clone(), best, reason)
 	if refused >= 0 && c.Value(c.Grid[refused]) > c.Value(c.Grid[best])+planning.Tiny {
-		d.Alternatives = append(d.Alternatives, c.Alternative(refused, "worth the most of what the limits admit"))
+		c.Beside(&d, best, refused, "worth the most of what the limits admit")
 	}
-	if c.Grid[c.Nearest].Equal(c.O.Live, policy.Rounding) && c.Nearest != best {
-		d.Alternatives = append(d.Alternatives, c.Alternative(c.Nearest, "the live action"))
-	}
+	c.BesideLive(&d, best)
 	return d
 }

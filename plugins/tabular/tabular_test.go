@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -364,5 +365,26 @@ func TestAlternativesSayWhatTheyWouldBreak(t *testing.T) {
 	}
 	if d := decide(t, p, observation(5, 5, 10, 0)); carried(d.Action, 5, 5) < 10 || len(d.Alternatives) > 1 {
 		t.Errorf("all of the load is carried, and yet %+v", d.Alternatives)
+	}
+}
+
+// Rules that leave a knob less room than the table has make no answer that the host refuses.
+func TestAlternativesAreWithinTheRules(t *testing.T) {
+	p := configured(t)
+	o := observation(20, 20, .06, .5)
+	o.Knobs = slices.Clone(o.Knobs)
+	for i := range o.Knobs {
+		if o.Knobs[i].Kind == policy.Blocking {
+			o.Knobs[i].Min = .2 // while nothing is blocked yet
+		}
+	}
+	d := decide(t, p, o)
+	for _, a := range d.Alternatives {
+		if err := a.Action.Validate(o.Knobs); err != nil {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+	if len(d.Alternatives) != 1 || !strings.HasPrefix(d.Alternatives[0].Reason, "worth the most of what the limits admit") {
+		t.Errorf("%+v, want what carries more within the rules, and not the live action", d.Alternatives)
 	}
 }
