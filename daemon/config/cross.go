@@ -25,6 +25,9 @@ func (l *loader) cross() rules.Problems {
 			out = append(out, m.Problem("prometheus", fmt.Sprintf("no [prometheus.%s] in %s", m.Prometheus, l.config.File), rules.Suggest(m.Prometheus, l.sources)))
 		}
 		for i, s := range m.Services {
+			if s.Blocking != nil && len(s.Routes) == 0 { // which a simulation may have
+				out = append(out, m.Problem(at("service", i)+".blocking", "the service has no route on which requests could be blocked in Istio", "add a [[service.route]]"))
+			}
 			for j, r := range s.Routes {
 				own(m, at(at("service", i)+".route", j), fmt.Sprintf("route %q of %s", r.HTTP, r.VirtualService))
 			}
