@@ -139,7 +139,7 @@ func resume(dir, name string) (loop.Resume, error) {
 		open = nil
 	}
 	if released {
-		intent.Commanded, intent.Baseline, intent.Act = nil, nil, false
+		intent.Commanded, intent.Baseline, intent.Act, intent.HandedOver = nil, nil, false, false
 		if open != nil {
 			open.Act = false // what it wrote was given back
 		}

@@ -33,7 +33,7 @@ func (m *verifyMetrics) set(r loop.Report) {
 	m.harm.WithLabelValues(r.Mesh).Set(r.Harm)
 	m.reverts.WithLabelValues(r.Mesh)
 	m.demotions.WithLabelValues(r.Mesh)
-	if r.Intent.Revert != nil {
+	if v := r.Intent.Revert; v != nil && v.Cycles > 0 {
 		m.reverts.WithLabelValues(r.Mesh).Inc()
 	}
 	if r.Demoted != "" {

@@ -52,6 +52,7 @@ type Intent struct {
 	Commanded      policy.Action              `json:"commanded,omitempty"`         // what windvane left in force, against which drift is held
 	Baseline       map[string]json.RawMessage `json:"baseline,omitempty"`          // what was there before windvane wrote, by object, in the actuators' words
 	Drift          []policy.Change            `json:"drift,omitempty"`             // what somebody else has changed, from Commanded to Live
+	HandedOver     bool                       `json:"handed_over,omitempty"`       // what is in force is the others' to set, until windvane has read it and may act again
 	Sources        []AuthoritySource          `json:"authority_sources,omitempty"` // of the authority; the file's alone is left out
 	Pending        string                     `json:"pending,omitempty"`           // ID of the plan that waits for a person
 	Superseded     string                     `json:"superseded,omitempty"`        // why the plan that waited is gone

@@ -36,7 +36,7 @@ type Away struct {
 // what was in force before. Blocking is never lowered for it.
 type Revert struct {
 	Services []string `json:"services"`
-	Cycles   int      `json:"back_off_cycles"` // that come before another change may be made
+	Cycles   int      `json:"back_off_cycles"` // that come before another change may be made; 0: it is put back as soon as it can be
 	Held     string   `json:"held,omitempty"`  // why nothing is put back; empty: it is
 }
 
@@ -87,5 +87,9 @@ func (r *Revert) Line() string {
 	if r.Held != "" {
 		what = "is not put back: " + r.Held
 	}
-	return fmt.Sprintf("the last change of %s was not followed, and %s; in the next %d cycles only blocking may be raised", services, what, r.Cycles)
+	then := "it is tried again"
+	if r.Cycles > 0 {
+		then = fmt.Sprintf("in the next %d cycles only blocking may be raised", r.Cycles)
+	}
+	return fmt.Sprintf("the last change of %s was not followed, and %s; %s", services, what, then)
 }

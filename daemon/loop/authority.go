@@ -84,7 +84,7 @@ func (l *Loop) lookAgain(at time.Time, intent *journal.Intent) {
 	}
 	authorise(intent, sources)
 	if intent.Approval == nil || intent.Authority == string(rules.AuthorityObserve) {
-		intent.Act, intent.Approval = false, nil
+		intent.Act, intent.Approval, intent.Revert = false, nil, nil
 	}
 }
 

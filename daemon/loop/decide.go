@@ -97,14 +97,16 @@ func (l *Loop) ask(ctx context.Context, o policy.Observation, intent *journal.In
 func (l *Loop) record(at time.Time, r *Report) {
 	defer l.watch.time(StageRecord)()
 	intent := &r.Intent
+	putOff(intent)
+	evidence := l.evidenceWith(at, intent)
 	control, err := json.Marshal(l.control)
 	if err == nil {
 		intent.HarmRatio = l.harmRatio()
-		intent.Evidence, err = json.Marshal(l.evidence)
+		intent.Evidence, err = json.Marshal(evidence)
 	}
 	if err == nil {
 		intent.Control, intent.Commanded, intent.Baseline = control, l.commanded, l.baseline
-		intent.Changes = l.changesWith(at, intent)
+		intent.Changes, intent.HandedOver = l.changesWith(at, intent), l.handedOver
 		if l.unresolved != nil {
 			intent.Unresolved = l.unresolved.Cycle
 		}
@@ -113,10 +115,11 @@ func (l *Loop) record(at time.Time, r *Report) {
 	if err != nil {
 		r.fail(fmt.Errorf("record the intent: %w", err))
 		intent.Hold, intent.Act = HoldJournal, false
+		putOff(intent)
 		l.open = nil // nothing is on disk that an outcome could close
 		return
 	}
-	l.open, l.own, l.applied, l.changes = intent, true, nil, intent.Changes
+	l.open, l.own, l.applied, l.changes, l.evidence = intent, true, nil, intent.Changes, evidence
 }
 
 // actuate applies the intent if it is to be.

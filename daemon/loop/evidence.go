@@ -26,9 +26,13 @@ type Demoter interface {
 type evidence struct {
 	Policy  string       `json:"policy,omitempty"` // the active one
 	Demoted bool         `json:"demoted,omitempty"`
+	Unsaved string       `json:"unsaved,omitempty"` // why it was demoted, if that could not be written but here
 	Harm    []charge     `json:"harm,omitempty"`
 	Follow  verify.State `json:"follow,omitzero"`
-	Cycles  uint64       `json:"cycles"` // that came at their time, this one included
+	Cycles  uint64       `json:"cycles"`           // that came at their time, this one included
+	Changed time.Time    `json:"changed,omitzero"` // when windvane wrote last; zero: not known
+
+	resumed bool // of an earlier process, and not held against the sources yet
 }
 
 // charge is the evidence that one objective is harmed.
@@ -92,26 +96,41 @@ func (e *evidence) charge(i int, service, signal string) charge {
 func (l *Loop) demote(at time.Time, sources []journal.AuthoritySource, r *Report) []journal.AuthoritySource {
 	level := authority.Effective(sources)
 	demoted := slices.ContainsFunc(sources, func(s journal.AuthoritySource) bool { return s.Source == authority.SourceDemotion })
+	resumed := l.evidence.resumed
+	l.evidence.resumed = false
 	switch {
 	case demoted:
 		l.evidence.Demoted = true
+		if resumed {
+			l.evidence.Unsaved = "" // it was written after all
+		}
+	case resumed && l.evidence.Unsaved != "" && l.o.Demoter != nil:
+		return l.lower(l.evidence.Unsaved, at, r)
 	case l.evidence.Demoted && authority.Above(level, rules.AuthorityObserve):
-		l.evidence.Demoted, l.evidence.Harm, l.evidence.Follow = false, nil, l.evidence.Follow.Forget()
+		l.evidence.Demoted, l.evidence.Unsaved, l.evidence.Harm, l.evidence.Follow = false, "", nil, l.evidence.Follow.Forget()
 	}
 	if level != rules.AuthorityAct || l.o.Demoter == nil {
 		return sources
 	}
-	r.Demoted = l.harmed()
-	if r.Demoted == "" {
-		r.Demoted = l.ineffective()
+	why := l.harmed()
+	if why == "" {
+		why = l.ineffective()
 	}
-	if r.Demoted == "" {
+	if why == "" {
 		return sources
 	}
-	if err := l.o.Demoter.Demote(r.Demoted, at); err != nil {
+	return l.lower(why, at, r)
+}
+
+// lower has the mesh demoted, and returns the sources after that. What could not be written
+// is done again by the next process: nobody but a person lifts it.
+func (l *Loop) lower(why string, at time.Time, r *Report) []journal.AuthoritySource {
+	l.evidence.Unsaved = ""
+	if err := l.o.Demoter.Demote(why, at); err != nil {
 		r.fail(fmt.Errorf("demote the mesh: %w", err))
+		l.evidence.Unsaved = why
 	}
-	l.evidence.Demoted = true
+	r.Demoted, l.evidence.Demoted = why, true
 	return l.allowed(at)
 }
 

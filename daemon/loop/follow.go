@@ -58,21 +58,22 @@ func (l *Loop) away() bool { return slices.ContainsFunc(l.findings, verify.Findi
 // settling reports whether something was measured before the last change had settled: it is
 // not of the settings in force, and nobody learns from it.
 func (l *Loop) settling(state policy.State) bool {
-	return !l.changed.IsZero() && slices.ContainsFunc(state, func(s policy.Signal) bool {
-		return s.Status == policy.Valid && s.Role != policy.RoleContext && s.At.Before(l.changed.Add(l.o.Mesh.Settle))
+	changed := l.evidence.Changed
+	return !changed.IsZero() && slices.ContainsFunc(state, func(s policy.Signal) bool {
+		return s.Status == policy.Valid && s.Role != policy.RoleContext && s.At.Before(changed.Add(l.o.Mesh.Settle))
 	})
 }
 
 // backOff has nothing but blocking raised, while a mesh that did not follow is left alone.
 func (l *Loop) backOff(i *journal.Intent) {
-	if n := l.backOffLeft(); n > 0 && i.Limits.Frozen == "" {
+	if n := l.evidence.backOffLeft(); n > 0 && !guard.Suspends(i.Limits) { // a cooldown is the less of the two
 		i.Limits.Frozen, i.Frozen = string(guard.BackOff), fmt.Sprintf("a change was not followed; the next may be made in %d cycles", n)
 	}
 }
 
 // backOffLeft is in how many cycles another change may be made.
-func (l *Loop) backOffLeft() int {
-	return int(max(l.evidence.Follow.Retry(), l.evidence.Cycles) - l.evidence.Cycles) //nolint:gosec // at most the longest back-off
+func (e evidence) backOffLeft() int {
+	return int(max(e.Follow.Retry(), e.Cycles) - e.Cycles) //nolint:gosec // at most the longest back-off
 }
 
 // leave gives up what is not windvane's to put back: what others have changed since, and all
@@ -128,18 +129,18 @@ func (l *Loop) revert(at time.Time, r *Report) {
 			}
 			known = want.Set(s.KnobID, s.Value) || known
 		}
-		l.evidence.Follow = l.evidence.Follow.Fail(name, l.evidence.Cycles)
 	}
 	o := l.observation(at, i)
 	o.Limits.MaxStep = 1
 	checked := guard.Check(o, want)
-	i.Revert = &journal.Revert{Services: services, Cycles: l.backOffLeft() - 1}
+	i.Revert = &journal.Revert{Services: services, Cycles: l.evidence.fail(services).backOffLeft() - 1}
 	plan := policy.Diff(i.Live, checked.Action, planTolerance)
 	switch {
 	case checked.Refused != "":
 		i.Revert.Held = checked.Refused.Sentence()
 	case o.Limits.Frozen != "":
-		i.Revert.Held = guard.Reason(o.Limits.Frozen).Sentence()
+		i.Revert.Held, i.Revert.Cycles = guard.Reason(o.Limits.Frozen).Sentence(), 0
+		return // the plan only raises blocking as it is, and this is tried again
 	case slices.ContainsFunc(plan, loosens):
 		i.Revert.Held = "it would lower what protects"
 	case !known:
@@ -170,15 +171,35 @@ func (l *Loop) protect(o policy.Observation, i *journal.Intent) {
 // loosens reports whether a change takes away what protects.
 func loosens(c policy.Change) bool { return c.Kind != policy.Weight && c.To < c.From }
 
-// acted remembers what was written, to see whether the mesh follows.
-func (l *Loop) acted(at time.Time, i *journal.Intent) {
-	if !i.Act {
-		return
+// putOff says of a revert that is not made in its cycle that it is to be tried again.
+func putOff(i *journal.Intent) {
+	if i.Reverts() && !i.Act {
+		i.Revert.Held, i.Revert.Cycles = "it could not be done in this cycle", 0
 	}
-	l.changed = at
-	if !i.Reverts() {
-		l.evidence.Follow = l.following.Changed(l.evidence.Follow, i.Plan)
+}
+
+// evidenceWith is the evidence with what the intent is about to do, so that also a process
+// that starts right behind it sees whether the mesh follows.
+func (l *Loop) evidenceWith(at time.Time, i *journal.Intent) evidence {
+	e := l.evidence
+	if i.Revert != nil && i.Revert.Cycles > 0 {
+		e = e.fail(i.Revert.Services)
 	}
+	if i.Act {
+		e.Changed = at
+	}
+	if i.Act && !i.Reverts() {
+		e.Follow = l.following.Changed(e.Follow, i.Plan)
+	}
+	return e
+}
+
+// fail returns the evidence after services did not follow in time.
+func (e evidence) fail(services []string) evidence {
+	for _, name := range services {
+		e.Follow = e.Follow.Fail(name, e.Cycles)
+	}
+	return e
 }
 
 // ineffective says which service does not follow whatever it is set to; empty: none.

@@ -94,7 +94,6 @@ type Resume struct {
 	sources    []journal.AuthoritySource
 	handedOver bool
 	evidence   evidence
-	changed    time.Time
 
 	interrupted *interval
 }
@@ -132,7 +131,6 @@ type Loop struct {
 	following *verify.Watch
 	findings  []verify.Finding // of this cycle; nil: nothing could be judged, or not in one that was woken
 	evidence  evidence
-	changed   time.Time // when windvane wrote last; zero: not since the start
 
 	watch stopwatch
 }
@@ -155,7 +153,7 @@ func New(o Options) (*Loop, error) {
 		said: o.Resume.said, sources: o.Resume.sources, handedOver: o.Resume.handedOver,
 		interrupted: o.Resume.interrupted, watch: stopwatch{clock: o.Clock},
 	}
-	l.following, l.changed, l.evidence = verify.New(o.Mesh), o.Resume.changed, o.Resume.evidence
+	l.following, l.evidence = verify.New(o.Mesh), o.Resume.evidence
 	if o.Active != nil {
 		l.evidence = l.evidence.adopt(o.Active.Name)
 	}
@@ -168,7 +166,7 @@ func (l *Loop) Resume() Resume {
 	return Resume{
 		Control: l.control, Cycle: l.cycle, Open: l.open, Own: l.own, applied: l.applied, seen: l.seen,
 		Commanded: l.commanded, Baseline: l.baseline, changes: l.changes, pending: l.pending, unresolved: l.unresolved, late: l.late,
-		said: l.said, sources: l.sources, handedOver: l.handedOver, evidence: l.evidence, changed: l.changed,
+		said: l.said, sources: l.sources, handedOver: l.handedOver, evidence: l.evidence,
 		interrupted: l.interrupted,
 	}
 }
@@ -178,7 +176,7 @@ func (l *Loop) Resume() Resume {
 func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
 	r := Resume{
 		Cycle: newest.Cycle, Open: open, Commanded: newest.Commanded, Baseline: newest.Baseline, changes: newest.Changes,
-		handedOver: newest.Authority == string(rules.AuthorityObserve) && len(newest.Baseline) > 0,
+		handedOver: newest.HandedOver,
 	}
 	switch {
 	case open != nil && open.Act:
@@ -195,6 +193,7 @@ func ResumeFrom(newest journal.Intent, open *journal.Intent) (Resume, error) {
 	if r.evidence, err = readEvidence(newest.Evidence); err != nil {
 		return Resume{}, fmt.Errorf("evidence in the journal's intent of cycle %d: %w", newest.Cycle, err)
 	}
+	r.evidence.resumed = true
 	return r, nil
 }
 
@@ -244,6 +243,9 @@ type Report struct {
 func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	l.cycle++
 	l.watch.reset()
+	if l.evidence.Changed.After(at) {
+		l.evidence.Changed = at // the clock was put back: it settles from now on
+	}
 	r := Report{Mesh: l.o.Mesh.Name, At: at}
 	seen := l.observe(ctx, at)
 	r.Problems = seen.Problems
@@ -282,7 +284,6 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 		l.prepare(ctx, &r)
 	}
 	l.commit(ctx, at, &r)
-	l.acted(at, intent)
 	l.shadows(ctx, at, &r)
 	r.Control, r.Harm, r.Stages = l.control, l.harmRatio(), l.watch.taken
 	return r

@@ -80,7 +80,7 @@ func (l *Loop) origin(state policy.State, live policy.Action) margin.Origin {
 	return margin.Origin{
 		// A plan that a person approved is a choice of minutes ago, under the margins and the
 		// load of then, and one that waits is none yet: at approve all is budget spent, not debt.
-		Own: own && i.PolicyRole == journal.RoleActive && !i.Reverts(), Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
+		Own: own && i.PolicyRole == journal.RoleActive && l.o.Active != nil && i.Policy == l.o.Active.Name && !i.Reverts(), Act: i.Authority == string(rules.AuthorityAct), Decision: i.Decision,
 		Held: i.Hold != "" || guard.Suspends(i.Limits), Edits: len(i.Edits), Converged: live != nil && live.Equal(i.Guarded, policy.Rounding) && !l.away(),
 	}
 }
