@@ -146,7 +146,7 @@ var commandLines = map[string]string{
 	"check rules":      "check rules rules.d/shop.toml",
 	"check web-config": "", // of a file
 	"collect":          "", // of the journal
-	"decisions":        "decisions --config.file windvane.toml",
+	"decisions":        "decisions --url URL",
 	"demo":             "", // has a mesh of its own
 	"doctor":           "doctor --config.file windvane.toml",
 	"evaluate":         "", // of files
