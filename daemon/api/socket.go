@@ -12,6 +12,10 @@ import (
 // socketMode lets the owner and the group of the socket in: whoever may connect may act.
 const socketMode = 0o660
 
+// longestPath is how many bytes the path of a socket may have: sun_path of unix(7), less the
+// zero behind it, and on other systems than Linux a few less.
+const longestPath = 103
+
 // SocketPath is where the daemon's socket is, below its runtime directory.
 func SocketPath(runtime string) string { return filepath.Join(runtime, "windvane.sock") }
 
@@ -28,6 +32,9 @@ func listenSocket(path string) (net.Listener, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // empty by then
 	hidden := filepath.Join(dir, "s")
+	if max(len(hidden), len(path)) > longestPath {
+		return nil, fmt.Errorf("listen on the socket %s: the path of a socket has at most %d bytes; give windvane a runtime directory with a shorter name", path, longestPath)
+	}
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: hidden, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("listen on the socket %s: %w", path, err)

@@ -99,4 +99,11 @@ func TestWhatIsNoSocketIsLeftAlone(t *testing.T) {
 	if _, err := listenSocket(filepath.Join(dir, "nowhere", "s")); err == nil {
 		t.Error("a socket in no directory")
 	}
+	long := filepath.Join(dir, strings.Repeat("x", 100))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listenSocket(SocketPath(long)); err == nil || !strings.Contains(err.Error(), "a shorter name") {
+		t.Errorf("a long path: %v", err)
+	}
 }
