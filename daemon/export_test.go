@@ -1,12 +1,28 @@
 package daemon
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/plugins/policy"
 )
+
+// NewDecided is New with a policy of the test's that decides, and with a disk under the
+// journal.
+func NewDecided(ctx context.Context, o Options, disk journal.Disk, p policy.Policy) (*Daemon, error) {
+	o.disk = disk
+	d, err := New(ctx, o)
+	if err == nil && p != nil {
+		for _, m := range d.current.Load().meshes {
+			m.options.Active = &loop.Decider{Name: "test", Policy: p}
+		}
+	}
+	return d, err
+}
 
 // Registry returns the daemon's metrics.
 func Registry(d *Daemon) *prometheus.Registry { return d.registry }
