@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/config"
@@ -17,8 +20,40 @@ func addCheck(app *kingpin.Application, commands map[string]func() error, stdout
 	check := app.Command("check", "Check what you wrote, without a network.")
 	files := check.Command("rules", "Check rules files: syntax, keys, values, references and PromQL.").Arg("file", "Rules files (TOML).").Required().Strings()
 	file := check.Command("config", "Check windvane.toml and the rules files that it names.").Arg("file", "windvane.toml.").Default("windvane.toml").String()
+	webFiles := check.Command("web-config", "Check files of --web.config.file: users, certificates and keys.").Arg("file", "Web configuration files (YAML).").Required().Strings()
+	commands["check web-config"] = func() error { return checkWeb(*webFiles, stdout) }
 	commands["check config"] = func() error { return checkConfig(*file, stdout) }
 	commands["check rules"] = func() error { return checkRules(*files, stdout) }
+}
+
+// checkWeb reports what is wrong with each file, then fails if something was.
+func checkWeb(files []string, stdout io.Writer) error {
+	var problems []error
+	for _, file := range files {
+		if err := validateWeb(file); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if _, err := fmt.Fprintf(stdout, "%s: as it should be\n", file); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// validateWeb checks one file; an empty name is none.
+func validateWeb(file string) error {
+	err := web.Validate(file)
+	switch {
+	case errors.Is(err, bcrypt.ErrHashTooShort):
+		return fmt.Errorf("%s: a password is not hashed: %w; `htpasswd -nBC 10 \"\"` hashes one", file, err)
+	case err != nil && !errors.Is(err, os.ErrNotExist): // which names it
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return err
 }
 
 // checkRules reports every problem of every file, then fails if there was one.

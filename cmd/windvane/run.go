@@ -14,7 +14,6 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/promslog"
-	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/rules"
@@ -44,7 +43,7 @@ func addRun(app *kingpin.Application, commands map[string]func() error, stderr i
 	run.Flag("log.format", "logfmt or json.").Default("logfmt").SetValue(format)
 	commands["run"] = func() error {
 		logger := promslog.New(&promslog.Config{Level: level, Format: format, Writer: stderr})
-		if err := web.Validate(*webFile); err != nil {
+		if err := validateWeb(*webFile); err != nil {
 			return usageError{fmt.Errorf("web.config.file: %w", err)}
 		}
 		if u := *external; u != nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
