@@ -14,6 +14,8 @@ type delta struct {
 	Value  json.RawMessage  `json:"value,omitempty"` // the new one, whole
 	Object map[string]delta `json:"object,omitempty"`
 	Array  *arrayDelta      `json:"array,omitempty"`
+
+	size int // bytes of its JSON
 }
 
 // arrayDelta drops elements from the front, changes some of what is left, by index, and
@@ -29,7 +31,7 @@ func difference(was, now json.RawMessage) (delta, bool) {
 	if bytes.Equal(was, now) {
 		return delta{}, false
 	}
-	whole := delta{Value: now}
+	whole := delta{Value: now, size: len(`{"value":}`) + len(now)}
 	var d delta
 	switch {
 	case kindOf(was) == '{' && kindOf(now) == '{':
@@ -40,7 +42,7 @@ func difference(was, now json.RawMessage) (delta, bool) {
 	if len(d.Object) == 0 && d.Array == nil {
 		return whole, true
 	}
-	if small, err := plain(d); err != nil || len(small) >= len(now) {
+	if d.size >= len(now) {
 		return whole, true
 	}
 	return d, true
@@ -59,7 +61,7 @@ func objectDifference(was, now json.RawMessage) delta {
 	if len(a) != len(b) {
 		return delta{}
 	}
-	out := map[string]delta{}
+	out := delta{Object: map[string]delta{}, size: len(`{"object":{}}`) - len(`,`)}
 	for i := 0; i < len(b); i += 2 {
 		if !bytes.Equal(a[i], b[i]) {
 			return delta{}
@@ -69,10 +71,11 @@ func objectDifference(was, now json.RawMessage) delta {
 			if json.Unmarshal(b[i], &name) != nil {
 				return delta{}
 			}
-			out[name] = d
+			out.Object[name] = d
+			out.size += len(b[i]) + len(`:,`) + d.size
 		}
 	}
-	return delta{Object: out}
+	return out
 }
 
 // arrayDifference is empty unless now is was with elements changed, or with one dropped
@@ -81,22 +84,31 @@ func arrayDifference(was, now json.RawMessage) delta {
 	a, b := split(was), split(now)
 	for drop := range min(2, len(a)) {
 		if kept := a[drop:]; len(kept) < len(b) && sameElements(kept, b[:len(kept)]) {
-			return delta{Array: &arrayDelta{Drop: drop, Add: b[len(kept):]}}
+			out := delta{Array: &arrayDelta{Drop: drop, Add: b[len(kept):]}, size: len(`{"array":{"add":[]}}`) - len(`,`)}
+			if drop > 0 {
+				out.size += len(`"drop":1,`)
+			}
+			for _, v := range out.Array.Add {
+				out.size += len(v) + len(`,`)
+			}
+			return out
 		}
 	}
 	if len(a) != len(b) {
 		return delta{}
 	}
-	change := map[string]delta{}
+	out := delta{Array: &arrayDelta{Change: map[string]delta{}}, size: len(`{"array":{"change":{}}}`) - len(`,`)}
 	for i, v := range b {
 		if d, differ := difference(a[i], v); differ {
-			change[strconv.Itoa(i)] = d
+			index := strconv.Itoa(i)
+			out.Array.Change[index] = d
+			out.size += len(index) + len(`"":,`) + d.size
 		}
 	}
-	if len(change) == 0 {
+	if len(out.Array.Change) == 0 {
 		return delta{} // written differently
 	}
-	return delta{Array: &arrayDelta{Change: change}}
+	return out
 }
 
 // split returns the elements of an array, or the names and values of an object in turn. The

@@ -34,6 +34,9 @@ func TestDifference(t *testing.T) {
 				t.Fatal(err)
 			}
 			got = string(raw)
+			if d.size != len(got) {
+				t.Errorf("%s: a size of %d bytes, want %d", c.name, d.size, len(got))
+			}
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -112,6 +115,9 @@ func TestDifferenceIsUndone(t *testing.T) {
 			continue
 		}
 		differed++
+		if got := len(raw(d)); d.size != got {
+			t.Fatalf("%d: a size of %d bytes, want %d: %s", i, d.size, got, raw(d))
+		}
 		var stored delta // as it reads back
 		if err := json.Unmarshal(raw(d), &stored); err != nil {
 			t.Fatalf("%d: %v", i, err)
