@@ -81,19 +81,10 @@ func objectDifference(was, now json.RawMessage) delta {
 // arrayDifference is empty unless now is was with elements changed, or with one dropped
 // in front, and others added behind.
 func arrayDifference(was, now json.RawMessage) delta {
-	a, b := split(was), split(now)
-	for drop := range min(2, len(a)) {
-		if kept := a[drop:]; len(kept) < len(b) && sameElements(kept, b[:len(kept)]) {
-			out := delta{Array: &arrayDelta{Drop: drop, Add: b[len(kept):]}, size: len(`{"array":{"add":[]}}`) - len(`,`)}
-			if drop > 0 {
-				out.size += len(`"drop":1,`)
-			}
-			for _, v := range out.Array.Add {
-				out.size += len(v) + len(`,`)
-			}
-			return out
-		}
+	if d, ok := windowDifference(was, now); ok {
+		return d
 	}
+	a, b := split(was), split(now)
 	if len(a) != len(b) {
 		return delta{}
 	}
@@ -111,12 +102,54 @@ func arrayDifference(was, now json.RawMessage) delta {
 	return out
 }
 
+// windowDifference is that of an array with none or one element dropped in front and others
+// added behind: what is kept is the same bytes, so that only the rest is looked at.
+func windowDifference(was, now json.RawMessage) (delta, bool) {
+	kept := was[1 : len(was)-1]
+	for drop := range 2 {
+		if drop > 0 {
+			kept = kept[min(len(kept), elementEnd(kept)+1):]
+		}
+		end := 1 + len(kept) // in now
+		if len(kept) == 0 || end >= len(now) || now[end] != ',' || !bytes.Equal(now[1:end], kept) {
+			continue
+		}
+		out := delta{Array: &arrayDelta{Drop: drop, Add: elements(now[end+1:])}, size: len(`{"array":{"add":[]}}`) - len(`,`)}
+		if drop > 0 {
+			out.size += len(`"drop":1,`)
+		}
+		for _, v := range out.Array.Add {
+			out.size += len(v) + len(`,`)
+		}
+		return out, true
+	}
+	return delta{}, false
+}
+
 // split returns the elements of an array, or the names and values of an object in turn. The
 // JSON is valid, as encoding/json has just written it: it is not looked at otherwise,
 // which is what makes a thousand services cheap.
-func split(v json.RawMessage) []json.RawMessage {
+func split(v json.RawMessage) []json.RawMessage { return elements(v[1:]) }
+
+// elements is split behind the bracket that opens, or behind a comma.
+func elements(v json.RawMessage) []json.RawMessage {
 	var out []json.RawMessage
-	depth, quoted, start := 0, false, 1
+	for len(v) > 0 {
+		n := elementEnd(v)
+		if n > 0 { // not the end of an empty one
+			out = append(out, v[:n])
+		}
+		if n >= len(v)-1 {
+			break
+		}
+		v = v[n+1:]
+	}
+	return out
+}
+
+// elementEnd is where an element ends: at a comma, a colon or a bracket that closes what it is in.
+func elementEnd(v json.RawMessage) int {
+	depth, quoted := 0, false
 	for i := 0; i < len(v); i++ {
 		switch c := v[i]; {
 		case quoted && c == '\\':
@@ -126,26 +159,13 @@ func split(v json.RawMessage) []json.RawMessage {
 		case quoted:
 		case c == '[' || c == '{':
 			depth++
-		case depth == 1 && (c == ',' || c == ':' || c == ']' || c == '}'):
-			if i > start { // not the end of an empty one
-				out = append(out, v[start:i])
-			}
-			start = i + 1
-		}
-		if c := v[i]; !quoted && (c == ']' || c == '}') {
+		case depth == 0 && (c == ',' || c == ':' || c == ']' || c == '}'):
+			return i
+		case c == ']' || c == '}':
 			depth--
 		}
 	}
-	return out
-}
-
-func sameElements(a, b []json.RawMessage) bool {
-	for i := range a {
-		if !bytes.Equal(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
+	return len(v)
 }
 
 // apply returns the value that the delta makes of was.
