@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -115,8 +116,8 @@ func (e *emulation) auditBars(of trial, audits []*audit) []EmulatorBar {
 		got  float64
 	}{
 		{"intervals judged otherwise than by the emulator's own counters", float64(sum.judged)},
-		{"intervals that the account of error budgets has otherwise", sum.account},
-		{"intervals with nothing feasible that the status has otherwise", sum.flagged},
+		{"intervals that the account of error budgets has otherwise", math.Round(1e6*sum.account) / 1e6}, // shares of intervals are rounded
+		{"intervals with nothing feasible that the status has otherwise", math.Round(1e6*sum.flagged) / 1e6},
 	} {
 		out = append(out, EmulatorBar{
 			Name: b.name, Budget: e.Budgets[of.budget], Delay: e.Delays[of.delay], Through: ThroughDaemon, Age: of.age.Seconds(), Want: "<= 0", Got: b.got, Met: b.got == 0,
