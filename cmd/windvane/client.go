@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -149,6 +150,9 @@ func (c *client) unreachable(err error) error {
 	if asURL, ok := errors.AsType[*url.Error](err); ok {
 		err = asURL.Err // without the URL, which may have a password in it
 	}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return fmt.Errorf("%s is not trusted: %w; name who signed its certificate as ca_file, in tls_config of --http.config.file", c.name(), err)
+	}
 	hint := "start one, or give --url"
 	switch {
 	case errors.Is(err, os.ErrPermission):
@@ -168,8 +172,11 @@ func (c *client) refused(answer *http.Response, body []byte) error {
 		return errors.New(said.Error)
 	}
 	hint := "is it windvane?"
-	if answer.StatusCode == http.StatusUnauthorized {
+	switch {
+	case answer.StatusCode == http.StatusUnauthorized:
 		hint = "name its user and password in --http.config.file"
+	case answer.StatusCode == http.StatusBadRequest && strings.Contains(string(body), "HTTPS server"): // net/http's words
+		hint = "it wants https://"
 	}
 	return fmt.Errorf("%s answers %s; %s", c.name(), answer.Status, hint)
 }

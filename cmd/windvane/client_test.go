@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -61,6 +64,23 @@ func TestClientReachesADaemon(t *testing.T) {
 		var got struct{ Name string }
 		if err := c.client.get("/good", &got); err != nil || got.Name != c.want {
 			t.Errorf("%s: %q, %v; want %q", name, got.Name, err, c.want)
+		}
+	}
+}
+
+func TestClientSaysWhatToDoAboutTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	for address, want := range map[string]string{server.URL: "ca_file, in tls_config of --http.config.file", strings.Replace(server.URL, "https", "http", 1): "it wants https://"} {
+		c := client{url: address}
+		err := c.get("/good", nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", address, err, want)
+		}
+		if _, dead := errors.AsType[unreachableError](err); dead {
+			t.Errorf("%s: taken for dead: %v", address, err)
 		}
 	}
 }
