@@ -214,7 +214,7 @@ func (y *phaseTally) wait(from []Interval, mixed bool) {
 		return
 	}
 	for i, in := range from {
-		if in.Counted && !(mixed && i == 0) {
+		if in.Counted && (!mixed || i > 0) {
 			y.changes++
 			y.waited += i + 1
 			return
