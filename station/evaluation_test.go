@@ -74,7 +74,7 @@ func intervals(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("STATION_INTERVALS")
 	if text == "" {
-		return 24
+		return 16
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
