@@ -92,6 +92,18 @@ func (s *Store) read() (content, error) {
 	return c, nil
 }
 
+// exclude locks the directory. It does not wait for long: cycles wait for it, and a process
+// that has the lock may have been suspended.
+func exclude(dir *os.File) (err error) {
+	for range 50 {
+		if err = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return errors.New("another process has held it for half a second: look for a `windvane mode` that was suspended")
+}
+
 func (c content) check() error {
 	if c.Meshes == nil {
 		return errors.New("it has no meshes")
@@ -121,7 +133,7 @@ func (s *Store) update(at time.Time, change func(*content)) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }() // which unlocks it
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+	if err := exclude(lock); err != nil {
 		return fmt.Errorf("lock %s: %w", s.dir, err)
 	}
 	c, err := s.read()
