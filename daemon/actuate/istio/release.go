@@ -174,7 +174,8 @@ func (r *restorer) abort(f found, base BaselineRoute) {
 	is, had := raw != nil && string(raw) != "null", base.hadAbort()
 	same := is == had && (!is || sameJSON(raw, base.Abort))
 	id := policy.KnobID{Kind: policy.Blocking, Target: r.services[r.name+"/"+f.Name]}
-	if v, drift := r.o.Drift(id, f.abort.percent()/100, blockingTolerance); drift && !same {
+	const rounded = .5/policy.BlockingSteps + blockingTolerance // what is set is written in steps
+	if v, drift := r.o.Drift(id, f.abort.percent()/100, rounded); drift && !same {
 		r.drift = append(r.drift, fmt.Sprintf("route %s: %v %% of the requests are aborted, windvane had set %v", f.Name, f.abort.percent(), 100*v))
 	}
 	switch path := f.path() + "/fault"; {

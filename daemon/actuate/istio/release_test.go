@@ -196,6 +196,20 @@ func TestReleaseRefusesOverDrift(t *testing.T) {
 	}
 }
 
+// A share is written in steps of a millionth, which is no change of anybody's.
+func TestReleaseKnowsItsOwnRounding(t *testing.T) {
+	c := &cluster{objects: map[string]string{"default/front": front(weight(50), weight(50), "")}}
+	a := actuator(t, c)
+	action := set(information, .5, 2./3)
+	if err := a.Apply(t.Context(), nil, action, nil); err != nil {
+		t.Fatal(err)
+	}
+	got := a.Release(t.Context(), actuate.ReleaseOptions{Commanded: []policy.Action{action}})
+	if len(got) != 1 || got[0].Problem != "" || !got[0].Changed || strings.Contains(c.objects["default/front"], `"fault"`) {
+		t.Errorf("%+v\n%s", got, c.objects["default/front"])
+	}
+}
+
 // The command that a release prints does what the release does.
 func TestReleaseSaysWhatKubectlWouldDo(t *testing.T) {
 	c := &cluster{objects: map[string]string{"default/front": front("", weight(1), `{"delay":{"fixedDelay":"it's 1s"}}`)}}
