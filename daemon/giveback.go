@@ -32,7 +32,7 @@ type blindness struct {
 // cycle to the next no more than two intervals of it pass.
 func (b *blindness) look(report *loop.Report, m *rules.Mesh) bool {
 	switch {
-	case report.Intent.Woken != "" || report.Intent.Hold == loop.HoldNoLive:
+	case report.Intent.Woken != "" || report.Intent.Hold == loop.HoldNoLive || report.Intent.Hold == loop.HoldOutOfBounds:
 		return false // whether there are data was not asked
 	case report.Intent.Hold != string(guard.NoData):
 		*b = blindness{}

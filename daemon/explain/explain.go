@@ -253,6 +253,8 @@ func holdText(reason string) string {
 		return "the policy has no opinion"
 	case loop.HoldDrift:
 		return "somebody else has changed settings, and windvane does not fight them: put them back, set on_drift = \"adopt\", or lower the authority to observe and raise it again"
+	case loop.HoldOutOfBounds:
+		return "the settings in force are outside the bounds of the rules file; set them within, or widen the bounds and reload"
 	case loop.HoldRefused:
 		return "a dry run of the change was refused; the log says by whom and what to do"
 	case loop.HoldJournal:

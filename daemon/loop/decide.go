@@ -16,12 +16,13 @@ import (
 
 // Why a cycle changes nothing, beside the guard's own reasons.
 const (
-	HoldNoLive     = "no_live"     // the settings in force could not be read
-	HoldNoDecision = "no_decision" // neither the active nor the fallback policy answered
-	HoldAbstained  = "abstained"   // the policy has no opinion
-	HoldJournal    = "journal"     // the intent could not be recorded
-	HoldDrift      = "drift"       // somebody else has changed what windvane had set
-	HoldRefused    = "refused"     // the actuator, or the API server in a dry run, does not admit the plan
+	HoldNoLive      = "no_live"       // the settings in force could not be read
+	HoldOutOfBounds = "out_of_bounds" // the settings in force are not within those of the rules file
+	HoldNoDecision  = "no_decision"   // neither the active nor the fallback policy answered
+	HoldAbstained   = "abstained"     // the policy has no opinion
+	HoldJournal     = "journal"       // the intent could not be recorded
+	HoldDrift       = "drift"         // somebody else has changed what windvane had set
+	HoldRefused     = "refused"       // the actuator, or the API server in a dry run, does not admit the plan
 )
 
 // Why the fallback policy decided.
@@ -29,6 +30,17 @@ const (
 	FallbackNoActive = "no_active" // the rules file declares no active policy
 	FallbackFailed   = "failed"    // the active policy did not answer, or not usably
 )
+
+// outOfBounds reports whether there is nothing that a policy or the guard could start from:
+// others have set, or a reload has made, what is in force another than the rules file admits.
+// To clamp it would lower what somebody may have raised in an emergency.
+func (l *Loop) outOfBounds(live policy.Action, r *Report) bool {
+	err := live.Validate(l.knobs)
+	if err != nil {
+		r.fail(fmt.Errorf("the settings in force are not within the rules file: %w; set them so that they are, or change the file and reload", err))
+	}
+	return err != nil
+}
 
 // decide asks the policies, lets the guard limit the answer, and fills the intent.
 func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residuals, r *Report) {

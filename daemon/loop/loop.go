@@ -278,6 +278,9 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 		intent.Hold = HoldNoLive
 	case idle:
 		intent.Hold = HoldNothingNew
+	case l.outOfBounds(live, &r):
+		intent.Hold = HoldOutOfBounds
+		l.handedOver = l.handedOver || len(drift) == 0 // who sets it within is not fought
 	default:
 		l.decide(ctx, at, residuals, &r)
 		l.revert(at, &r)
