@@ -86,7 +86,7 @@ func TestSourcesAndHowTheyAreReached(t *testing.T) {
 	write("password", "wrong")
 	write("token", "sesame\n")
 	for _, source := range []string{"first", "second"} {
-		write(source+".rules", fmt.Sprintf("mesh = %q\nprometheus = %[1]q\n[signals]\noffered = 'offered'\n[[service]]\nname = 'a'\nblocking = {maximum = 1.0}\n", source))
+		write(source+".rules", fmt.Sprintf("mesh = %q\nprometheus = %[1]q\n[signals]\noffered = 'offered'\n[[service]]\nname = 'a'\n[[service.route]]\nvirtual_service = 'default/%[1]s'\nhttp = 'a'\ndestinations = ['v1', 'v2']\n", source))
 	}
 	c, err := config.Load(filepath.Join(dir, "windvane.toml"), nil)
 	if err != nil {
