@@ -109,8 +109,8 @@ func (d *Desk) Drop(why string) (gone string) {
 	return d.drop(why)
 }
 
-// Done takes away a plan that is applied now.
-func (d *Desk) Done() { d.Drop("it was applied") }
+// Done takes away a plan that is applied now, whether or not that succeeds.
+func (d *Desk) Done() { d.Drop("a cycle has taken it up, and `windvane explain` tells what came of it") }
 
 func (d *Desk) drop(why string) string {
 	if d.plan == nil {

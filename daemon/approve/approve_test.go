@@ -54,7 +54,7 @@ func TestAPlanWaitsUnchanged(t *testing.T) {
 		t.Errorf("approved: %+v", p)
 	}
 	d.Done()
-	if err := d.Approve(first.ID, "alice"); err == nil || !strings.Contains(err.Error(), "it was applied") {
+	if err := d.Approve(first.ID, "alice"); err == nil || !strings.Contains(err.Error(), "a cycle has taken it up") {
 		t.Errorf("after it was applied: %v", err)
 	}
 }
