@@ -51,7 +51,7 @@ func addEmulator(c *kingpin.CmdClause) emulatorFlags {
 			"the built-in mesh takes a minute for its oracle, two seconds for each seed and half a second for each run; examples/six, ten seconds for each seed and as many for each run.").Default(onDataset).Enum(onDataset, onEmulator),
 		graph: c.Flag("graph", "With --on emulator: the mesh (TOML), such as examples/six/graph.toml, with the rules for it. Default: a built-in one of two services.").PlaceHolder("FILE").String(),
 		through: c.Flag("through", "With --on emulator: what controls the mesh. The loop is the daemon's cycle without a network; the daemon is windvane as it is shipped, with "+
-			"its Prometheus client, journal, guard, actuator and plugin process, on the same requests, and stands beside the loop. Half a minute for each run of it on one core.").Default(throughLoop).Enum(throughLoop, throughDaemon),
+			"its Prometheus client, journal, guard, actuator and plugin process, on the same requests, and stands beside the loop. Ten seconds for each run of it on one core.").Default(throughLoop).Enum(throughLoop, throughDaemon),
 		ages: c.Flag("sample-age", "With --through daemon: how old the newest samples are at its cycles, below the interval: a Prometheus evaluates its rules when it does, not when windvane "+
 			"asks. Several with commas between them.").Default(youngest).String(),
 		intervals: c.Flag("intervals", "With --on emulator: length of each phase, in intervals; half of it after the fault. The bars are for the default.").Default("1000").Int(),

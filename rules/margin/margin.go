@@ -70,7 +70,7 @@ type State struct {
 
 	Flagged      int     `json:"flagged"`       // intervals in which nothing was feasible, so that the fallback's action was live
 	FlaggedSpent float64 `json:"flagged_spent"` // sum of errors over them
-	Saturated    bool    `json:"saturated"`     // the last counted interval was one of them
+	Saturated    bool    `json:"saturated"`     // the last measured interval was one of them, and counted
 	Dropped      float64 `json:"dropped"`       // debt that the upper end of the margin's range took off, or Relieve
 
 	Bias      float64 `json:"bias"`      // mean of error - expected risk over about the last Window counted intervals
