@@ -49,3 +49,10 @@ package: ## the Debian and the RPM package into dist, as in make package VERSION
 .PHONY: integration
 integration: ## the tests against a real mesh: etcd, kube-apiserver, istiod and Envoy, built the first time (about 10 minutes); needs python3 with pip
 	@programs=$$(integration/tools/build.sh) && WINDVANE_PROGRAMS="$$programs" go test -tags integration -count=1 -v ./integration/...
+
+.PHONY: mesh mesh-evaluate
+mesh: ## a real mesh, kept up until Ctrl-C: prints where it is, a windvane configuration for it, and how to load it
+	@programs=$$(integration/tools/build.sh) && go build -o bin/mesh ./integration/mesh && WINDVANE_PROGRAMS="$$programs" exec bin/mesh up
+
+mesh-evaluate: ## windvane on the real mesh beside no control, the best static setting and thresholds: hours, on a quiet machine; as in make mesh-evaluate EVALUATE="--smoke"
+	@programs=$$(integration/tools/build.sh) && go build -o bin/mesh ./integration/mesh && WINDVANE_PROGRAMS="$$programs" exec bin/mesh evaluate $(EVALUATE)

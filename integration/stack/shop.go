@@ -26,9 +26,18 @@ var Services = []string{"information", "compute"}
 // Versions are those of its node, each a Deployment node-VERSION.
 var Versions = []string{"v1", "v2"}
 
+// Nodes are what the nodes can do.
+type Nodes struct {
+	Workers  map[string]int // by version: requests that one works on at once
+	Services string         // what a request takes of a processor, and of waiting: NAME=CPU,WAIT;…
+}
+
+// SmallNodes are soon overloaded.
+var SmallNodes = Nodes{Workers: map[string]int{"v1": 2, "v2": 2}, Services: "information=500us,5ms;compute=1ms,15ms"}
+
 // StartShop creates the objects of the mesh, runs its nodes by the program (integration/node)
 // and starts its gateway.
-func (s *Stack) StartShop(ctx context.Context, node string) (*Shop, error) {
+func (s *Stack) StartShop(ctx context.Context, node string, nodes Nodes) (*Shop, error) {
 	shop := &Shop{Ports: map[string]string{}}
 	ports := []string{}
 	for _, service := range Services {
@@ -36,7 +45,7 @@ func (s *Stack) StartShop(ctx context.Context, node string) (*Shop, error) {
 		ports = append(ports, shop.Ports[service])
 	}
 	var yaml strings.Builder
-	if err := shopTemplate.Execute(&yaml, map[string]any{"Ports": shop.Ports, "Versions": Versions}); err != nil {
+	if err := shopTemplate.Execute(&yaml, map[string]any{"Ports": shop.Ports, "Versions": Versions, "Nodes": nodes}); err != nil {
 		return nil, err
 	}
 	err := s.Apply(ctx, yaml.String())

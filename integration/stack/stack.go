@@ -115,3 +115,6 @@ func (s *Stack) Run(name, program string, env []string, args ...string) (*Proces
 
 // path is that of a file of the stack.
 func (s *Stack) path(name string) string { return filepath.Join(s.dir, name) }
+
+// Tool is the path of one of the programs.
+func (s *Stack) Tool(name string) string { return filepath.Join(s.programs, name) }

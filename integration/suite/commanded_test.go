@@ -3,6 +3,7 @@
 package suite
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -11,10 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-
+	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/istio"
 	"github.com/windvane/windvane/integration/loadgen"
 	"github.com/windvane/windvane/integration/stack"
@@ -22,47 +20,21 @@ import (
 	"github.com/windvane/windvane/sim/load"
 )
 
-// actuator is windvane's, with windvane's rights.
+// actuator is windvane's, with windvane's rights. At the end of the test the mesh is as it
+// was before.
 func actuator(t *testing.T) *istio.Actuator {
-	file, err := shared.Kubeconfig(windvane)
+	a, err := shared.Actuator(windvane)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := clientcmd.BuildConfigFromFlags("", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
-	c.QPS = -1
-	client, err := rest.UnversionedRESTClientFor(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := istio.Options{Client: istio.NewClient(client)}
-	for _, s := range stack.Services {
-		o.Routes = append(o.Routes, istio.Route{Service: s, VirtualService: "default/front", HTTP: s, Destinations: stack.Versions})
-		o.Blocking = append(o.Blocking, istio.Blocking{Service: s, Status: http.StatusTooManyRequests})
-	}
-	a, err := istio.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-// plan is what a mesh of two services may be told.
-func plan(v1, blocking map[string]float64) policy.Action {
-	var out policy.Action
-	for _, s := range stack.Services {
-		id := policy.KnobID{Kind: policy.Weight, Target: "default/front/" + s}
-		for version, w := range map[string]float64{"v1": v1[s], "v2": 1 - v1[s]} {
-			id.Part = version
-			out = append(out, policy.Setting{KnobID: id, Value: w})
+	t.Cleanup(func() {
+		for _, r := range a.Release(context.Background(), actuate.ReleaseOptions{Force: true}) {
+			if r.Problem != "" {
+				t.Errorf("release: %+v", r)
+			}
 		}
-		out = append(out, policy.Setting{KnobID: policy.KnobID{Kind: policy.Blocking, Target: s}, Value: blocking[s]})
-	}
-	out.Sort()
-	return out
+	})
+	return a
 }
 
 // binomial99 says whether k of n is what a share of p gives in 99 % of all cases, or, of
@@ -95,7 +67,7 @@ func TestCommandedIsObserved(t *testing.T) {
 		for _, s := range stack.Services {
 			v1[s], blocking[s] = float64(random.IntN(11))/10, float64(random.IntN(9))/10*float64(random.IntN(2))
 		}
-		want := plan(v1, blocking)
+		want := stack.Plan(v1, blocking)
 		if err := a.Apply(t.Context(), nil, want, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +133,7 @@ func TestPatchIsSoonInForce(t *testing.T) {
 	a := actuator(t)
 	var patch, last []float64 // seconds
 	side := func(v1 float64) policy.Action {
-		return plan(map[string]float64{"information": v1, "compute": v1}, nil)
+		return stack.Plan(map[string]float64{"information": v1, "compute": v1}, nil)
 	}
 	if err := a.Apply(t.Context(), nil, side(0), nil); err != nil {
 		t.Fatal(err)

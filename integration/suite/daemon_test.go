@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -28,51 +27,9 @@ const interval = time.Second
 // bounds are those of the objectives: about twice what a request takes where none waits.
 var bounds = map[string]time.Duration{"information": 30 * time.Millisecond, "compute": 80 * time.Millisecond}
 
-// rulesText declares the shop.
-func rulesText(authority rules.Authority, policies string) string {
-	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, `mesh = "shop"
-prometheus = "main"
-interval = "1s"
-settle = "200ms"
-
-[signals]
-by = "service"
-offered = 'windvane:offered:rate'
-carried = 'windvane:carried:rate'
-latency = 'windvane:latency_seconds:p95'
-
-[guard]
-authority = %q
-max_step = 0.25
-total_blocking = 0.8
-changes_per_hour = 100000
-`, authority)
-	for _, s := range stack.Services {
-		_, _ = fmt.Fprintf(&b, `
-[[service]]
-name = %q
-value = 1.0
-
-  [[service.objective]]
-  signal = "latency"
-  bound = "%dms"
-  target = 0.95
-  window = "5m"
-
-  [[service.route]]
-  virtual_service = "default/front"
-  http = %q
-  destinations = ["v1", "v2"]
-  levels = 5
-
-  [service.blocking]
-  maximum = 0.8
-  levels = 7
-`, s, bounds[s].Milliseconds(), s)
-	}
-	b.WriteString(policies)
-	return b.String()
+// rulesText declares the shop, controlled by thresholds.
+func rulesText(authority rules.Authority) string {
+	return stack.Rules(stack.RulesOptions{Authority: authority, Interval: interval, Bounds: bounds, Policies: threshold})
 }
 
 const threshold = `
@@ -151,7 +108,7 @@ func objectives(m api.Mesh, is func(api.Service, api.Objective) bool) bool {
 func TestObserveWritesNothing(t *testing.T) {
 	before := writes(t)
 	stop := offering(t, 100)
-	w := startWindvane(t, "observing", rulesText(rules.AuthorityObserve, threshold))
+	w := startWindvane(t, "observing", rulesText(rules.AuthorityObserve))
 	eventually(t, w, 20*time.Second, "all signals measured, as offered", func(m api.Mesh) bool {
 		return m.Cycle > 5 && objectives(m, func(s api.Service, _ api.Objective) bool {
 			return s.Offered != nil && *s.Offered > 70 && *s.Offered < 130
@@ -191,7 +148,7 @@ func writes(t *testing.T) int {
 func TestActsUnderOverloadAndReleases(t *testing.T) {
 	before := front(t)
 	stop := offering(t, 230)
-	w := startWindvane(t, "acting", rulesText(rules.AuthorityAct, threshold))
+	w := startWindvane(t, "acting", rulesText(rules.AuthorityAct))
 	eventually(t, w, 20*time.Second, "an objective broken", func(m api.Mesh) bool {
 		return slices.ContainsFunc(m.Services, func(s api.Service) bool {
 			return slices.ContainsFunc(s.Objectives, func(o api.Objective) bool { return o.Value != nil && *o.Value > o.Bound })

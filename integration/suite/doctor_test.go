@@ -22,7 +22,7 @@ import (
 // real VirtualService.
 func TestDoctorAndInit(t *testing.T) {
 	offering(t, 50)
-	w := startWindvane(t, "examined", rulesText(rules.AuthorityAct, threshold))
+	w := startWindvane(t, "examined", rulesText(rules.AuthorityAct))
 	eventually(t, w, 20*time.Second, "all signals measured", func(m api.Mesh) bool {
 		return m.Cycle > 5 && objectives(m, func(api.Service, api.Objective) bool { return true })
 	})
@@ -47,7 +47,7 @@ func TestDoctorAndInit(t *testing.T) {
 	kubectl(t, "annotate", "virtualservice", "front", "argocd.argoproj.io/tracking-id=shop")
 	defer kubectl(t, "annotate", "virtualservice", "front", "argocd.argoproj.io/tracking-id-")
 	// In this namespace windvane has no role.
-	if err := w.SetRules(strings.Replace(rulesText(rules.AuthorityAct, threshold), `"default/front"`, `"kube-system/front"`, 1)); err != nil {
+	if err := w.SetRules(strings.Replace(rulesText(rules.AuthorityAct), `"default/front"`, `"kube-system/front"`, 1)); err != nil {
 		t.Fatal(err)
 	}
 	report = examine(t, w)

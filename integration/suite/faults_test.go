@@ -19,7 +19,7 @@ func TestKilledParts(t *testing.T) {
 	before := front(t)
 	begin := time.Now()
 	stop := offering(t, 200)
-	w := startWindvane(t, "faults", rulesText(rules.AuthorityAct, threshold))
+	w := startWindvane(t, "faults", rulesText(rules.AuthorityAct))
 	protected := func(m api.Mesh) bool { return m.Hold == "" && m.Error == "" && blocked(m) > 0 }
 	eventually(t, w, time.Minute, "something shed", protected)
 

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/windvane/windvane/integration/loadgen"
+	"github.com/windvane/windvane/integration/stack"
+	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/sim/model"
+)
+
+func TestRulesAreValid(t *testing.T) {
+	l := &lesson{artefact: "a/b"}
+	for _, policies := range []string{"", shedding, l.planning(), strings.ReplaceAll(explorer, "%d", "7")} {
+		m, err := rules.Parse("rules.toml", []byte(shopRules(rules.AuthorityAct, policies)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := initial.Validate(m.Knobs()); err != nil {
+			t.Errorf("the initial settings: %v", err)
+		}
+		for _, s := range m.PolicyServices() {
+			if s.Objectives[0].Bound != bounds[s.Name].Seconds() || math.Abs(s.Objectives[0].Budget-stack.Budget) > 1e-9 {
+				t.Errorf("%s: %+v", s.Name, s.Objectives)
+			}
+		}
+	}
+}
+
+func TestScenesAreTheSameAgain(t *testing.T) {
+	for _, kind := range []string{exploring, periodic, crowd} {
+		a, err := newScene(kind, 1001, 10, 600)
+		b, err2 := newScene(kind, 1001, 10, 600)
+		other, err3 := newScene(kind, 1002, 10, 600)
+		if err != nil || err2 != nil || err3 != nil {
+			t.Fatal(err, err2, err3)
+		}
+		differ := false
+		for k := range a.loads {
+			for x := range 610 {
+				at := float64(x)
+				if a.loads[k].Rate(at) != b.loads[k].Rate(at) {
+					t.Fatalf("%s: another load for the same seed at %v s", kind, at)
+				}
+				differ = differ || a.loads[k].Rate(at) != other.loads[k].Rate(at)
+			}
+		}
+		if !differ {
+			t.Errorf("%s: the same load for another seed", kind)
+		}
+		if o := a.offered(); o[0] < 60 || o[0] > 200 || o[1] < 50 || o[1] > 170 {
+			t.Errorf("%s: %v requests/s are offered on average", kind, o)
+		}
+	}
+}
+
+func TestBudgetOfASweep(t *testing.T) {
+	ok, bad, unknown := .01, 10., math.NaN()
+	for _, c := range []struct {
+		latency []float64
+		n       int
+		broken  bool
+	}{
+		{[]float64{ok, ok, bad}, 20, false}, // 1 of 20
+		{[]float64{bad, ok, bad}, 20, true},
+		{[]float64{bad, unknown}, 20, true}, // 1 of 19
+		{[]float64{ok, unknown}, 2, false},
+	} {
+		if got := broken([][]float64{{ok}, c.latency}, c.n); got != c.broken {
+			t.Errorf("%v of %d: %v", c.latency, c.n, got)
+		}
+	}
+	all := blockings([]map[string]float64{{"information": .5, "compute": .5}, {"information": .75, "compute": .5}}, []float64{100, 50})
+	if len(all) != 98 {
+		t.Fatalf("%d settings", len(all))
+	}
+	last := -1.0
+	for _, s := range all {
+		refused := 100*s.Blocking["information"] + 50*s.Blocking["compute"]
+		if refused < last-1e-9 {
+			t.Fatalf("%v after one that refuses %v", s, last)
+		}
+		last = refused
+	}
+	if all[0].Blocking["information"] != 0 || all[1].V1["information"] != .75 {
+		t.Errorf("first %v, then %v", all[0], all[1])
+	}
+}
+
+func TestUnknownIsNoSuccess(t *testing.T) {
+	rec := &record{
+		clients: [][]loadgen.Interval{{{Offered: 4, Carried: 3, Failed: 1, P95: 1}, {Offered: 2, Shed: 2, P95: math.NaN()}}, nil},
+		signals: [][]float64{{math.NaN(), .1}, nil},
+	}
+	got := count(rec, 0)
+	want := counts{offered: 6, carried: 3, shed: 2, failed: 1, violatedClient: 1, knownClient: 1, knownSignals: 1}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if v := ratio(0, 0); v != nil {
+		t.Errorf("nothing of nothing is %v", *v)
+	}
+}
+
+func TestOptimumOfTheModel(t *testing.T) {
+	m, err := rules.Parse("rules.toml", []byte(shopRules(rules.AuthorityObserve, "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := &model.Table{Knobs: m.Knobs(), Services: []string{"compute", "information"}, Signals: []string{"latency", "latency"}, Loads: [][]float64{{50}, {100}}}
+	grid, err := policy.Grid(m.Knobs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Information is too slow as long as less than 40 % are blocked; compute never is.
+	for _, a := range grid {
+		slow := float32(.1)
+		for _, s := range a {
+			if s.Target == "information" && s.Value < .35 {
+				slow = 1
+			}
+		}
+		table.Values = append(table.Values, .1, slow)
+	}
+	got, err := optimum(table, [][]loadgen.Interval{{{Offered: 100}, {Offered: 100}}, {{Offered: 50}, {Offered: 50}}})
+	if err != nil || math.Abs(got[0]-120) > 1e-6 || got[1] != 100 {
+		t.Errorf("%v, want 120 of information and 100 of compute; %v", got, err)
+	}
+}
+
+func TestStages(t *testing.T) {
+	s, err := parseStages(strings.NewReader(`# TYPE windvane_loop_stage_duration_seconds histogram
+windvane_loop_stage_duration_seconds_bucket{mesh="shop",stage="apply",le="0.01"} 50
+windvane_loop_stage_duration_seconds_bucket{mesh="shop",stage="apply",le="0.02"} 100
+windvane_loop_stage_duration_seconds_bucket{mesh="shop",stage="apply",le="+Inf"} 100
+windvane_loop_stage_duration_seconds_sum{mesh="shop",stage="apply"} 1
+windvane_loop_stage_duration_seconds_count{mesh="shop",stage="apply"} 100
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := stageCounts{}
+	total.add(s)
+	total.add(s)
+	got := total.list()
+	if len(got) != 1 || got[0].Name != "apply" || got[0].Count != 200 || math.Abs(*got[0].P50-.01) > 1e-9 || math.Abs(*got[0].P99-.0198) > 1e-9 {
+		t.Errorf("%+v", got)
+	}
+	if !math.IsNaN(quantile(nil, .5)) {
+		t.Error("a quantile of nothing")
+	}
+	if _, err := parseStages(strings.NewReader("x{")); err == nil {
+		t.Error("no error of what is no metrics")
+	}
+}
+
+func TestTable(t *testing.T) {
+	r := newResult(smoke, 1001)
+	r.Static[crowd] = &static{V1: map[string]float64{"information": .5, "compute": .5}, Tried: 1}
+	r.Rows = []row{{Load: crowd, Seed: 1001, Controller: none, Service: "compute", ViolatedClient: ratio(1, 4), CarriedRatio: ratio(4, 5), OptimumPredicted: ratio(1, 1), Failed: 3}}
+	r.Failures = 3
+	r.Stages = []stage{{Name: "apply", Count: 2, P50: ratio(1, 100), P99: ratio(1, 50)}}
+	var b strings.Builder
+	if err := printResult(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"NONE KEPT", "25.0 %", "80.0 %", "10.0 ms", "20.0 ms", "commanded 429, the exploration's included: 3"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+	if got := lineOf([]loadgen.Answer{{Status: 200, Latency: time.Second}, {Status: 429}, {}}); !strings.HasSuffix(got, " 3     1     1      1  1000 ms") {
+		t.Errorf("%q", got)
+	}
+}
