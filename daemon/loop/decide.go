@@ -143,6 +143,7 @@ func (l *Loop) actuate(ctx context.Context, r *Report) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
 	err := l.o.Actuator.Apply(ctx, r.Intent.Live, r.Intent.Guarded, l.baseline)
+	l.evidence.Changed = r.At.Add(l.watch.elapsed())
 	l.pending = &written{want: r.Intent.Guarded, certain: err == nil}
 	if err != nil {
 		l.applied = fmt.Errorf("apply: %w", err)

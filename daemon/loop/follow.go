@@ -186,7 +186,7 @@ func (l *Loop) evidenceWith(at time.Time, i *journal.Intent) evidence {
 		e = e.fail(i.Revert.Services)
 	}
 	if i.Act {
-		e.Changed = at
+		e.Changed = at.Add(l.watch.elapsed())
 	}
 	if i.Act && !i.Reverts() {
 		e.Follow = l.following.Changed(e.Follow, i.Plan)

@@ -208,3 +208,27 @@ func TestSettlingOverARestart(t *testing.T) {
 		}
 	}
 }
+
+// What settles does so from the time of the write on, which a slow cycle makes late, and not
+// from the time that the cycle was due.
+func TestSettlingBeginsWithTheWrite(t *testing.T) {
+	f := newFake()
+	f.scrape = 2 * time.Second // the sample that a cycle sees is of 3 s before
+	clock := time.Duration(0)
+	l := newLoop(t, f, "act", func(o *Options) { o.Clock = func() time.Duration { return clock } })
+	cycles(l, 1, 2)
+	f.during = func(event string) {
+		if event == "apply" {
+			clock += 2 * time.Second
+		}
+	}
+	f.want = action(.4, .5)
+	cycles(l, 3, 1)
+	f.want = nil
+	if r := cycles(l, 4, 1); !r.Outcome.Partial || r.Outcome.Errors[0].Counted {
+		t.Errorf("a sample of when it was written counts: %+v", r.Outcome)
+	}
+	if r := cycles(l, 5, 1); r.Outcome.Partial {
+		t.Errorf("the next: %+v", r.Outcome)
+	}
+}
