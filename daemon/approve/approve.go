@@ -110,7 +110,9 @@ func (d *Desk) Drop(why string) (gone string) {
 }
 
 // Done takes away a plan that is applied now, whether or not that succeeds.
-func (d *Desk) Done() { d.Drop("a cycle has taken it up, and `windvane explain` tells what came of it") }
+func (d *Desk) Done() {
+	d.Drop("a cycle has taken it up, and `windvane explain` tells what came of it")
+}
 
 func (d *Desk) drop(why string) string {
 	if d.plan == nil {
