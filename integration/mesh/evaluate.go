@@ -9,12 +9,14 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/windvane/windvane/integration/inforce"
 	"github.com/windvane/windvane/integration/stack"
 	"github.com/windvane/windvane/internal/progress"
 )
 
 // size is how long an evaluation takes, in intervals.
 type size struct {
+	switches  int // of all requests to the other side, about a second each
 	explore   int
 	sweep     sweepSize
 	warm      int // before each run
@@ -23,8 +25,8 @@ type size struct {
 }
 
 var (
-	full  = size{explore: 1200, sweep: sweepSize{probe: 20, splits: 2, intervals: 200, tries: 98}, warm: 10, intervals: 600, seeds: 3}
-	smoke = size{explore: 45, sweep: sweepSize{intervals: 4, tries: 1}, warm: 3, intervals: 5, seeds: 1}
+	full  = size{switches: 100, explore: 1200, sweep: sweepSize{probe: 20, splits: 2, intervals: 200, tries: 98}, warm: 10, intervals: 600, seeds: 3}
+	smoke = size{switches: 5, explore: 45, sweep: sweepSize{intervals: 4, tries: 1}, warm: 3, intervals: 5, seeds: 1}
 )
 
 // The controllers, in the order of the table.
@@ -110,9 +112,14 @@ func (e *evaluation) pass(intervals, spared int) {
 // judged are the kinds of load that controllers are judged on.
 var judged = []string{periodic, crowd}
 
-// all runs the parts. Loads for learning and for the sweeps have seeds of their own.
+// all runs the parts. The loads for learning and for the sweeps have seeds of their own.
 func (e *evaluation) all(ctx context.Context, seed uint64) error {
 	const apart = 1_000_000
+	switches, err := inforce.Measure(ctx, e.actuator, e.mesh.Shop, e.switches)
+	if err != nil {
+		return fmt.Errorf("patch to the last answer under the old rule: %w", err)
+	}
+	e.result.switched(switches)
 	s, err := newScene(exploring, seed+apart, e.warm, e.explore)
 	if err != nil {
 		return err

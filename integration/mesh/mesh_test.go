@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -101,6 +103,13 @@ func TestUnknownIsNoSuccess(t *testing.T) {
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	for what, a := range map[string]loadgen.Answer{
+		"": {Status: 429}, "status 504": {Status: 504}, "connection failed": {Err: io.EOF}, "no answer within 15s": {Err: context.DeadlineExceeded},
+	} {
+		if got := failure(a); got != what {
+			t.Errorf("%+v: %q, want %q", a, got, what)
+		}
+	}
 	if v := ratio(0, 0); v != nil {
 		t.Errorf("nothing of nothing is %v", *v)
 	}
@@ -162,13 +171,13 @@ func TestTable(t *testing.T) {
 	r := newResult(smoke, 1001)
 	r.Static[crowd] = &static{V1: map[string]float64{"information": .5, "compute": .5}, Tried: 1}
 	r.Rows = []row{{Load: crowd, Seed: 1001, Controller: none, Service: "compute", ViolatedClient: ratio(1, 4), CarriedRatio: ratio(4, 5), OptimumPredicted: ratio(1, 1), Failed: 3}}
-	r.Failures = 3
+	r.Failures["crowd none: status 504"] = 3
 	r.Stages = []stage{{Name: "apply", Count: 2, P50: ratio(1, 100), P99: ratio(1, 50)}}
 	var b strings.Builder
 	if err := printResult(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"NONE KEPT", "25.0 %", "80.0 %", "10.0 ms", "20.0 ms", "commanded 429, the exploration's included: 3"} {
+	for _, want := range []string{"NONE KEPT", "25.0 %", "80.0 %", "10.0 ms", "20.0 ms", "     3 crowd none: status 504"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -4,8 +4,11 @@ import (
 	"math"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
+	"github.com/windvane/windvane/integration/inforce"
+	"github.com/windvane/windvane/integration/loadgen"
 	"github.com/windvane/windvane/integration/stack"
 )
 
@@ -20,8 +23,11 @@ type result struct {
 	Explored  *explored          `json:"explored,omitempty"`
 	Static    map[string]*static `json:"static"` // by load
 	Rows      []row              `json:"rows"`
-	Stages    []stage            `json:"loop_seconds"` // of the tabular runs
-	Failures  int                `json:"failures"`     // answers to clients other than 200 and the commanded 429, in all judged runs and the exploration
+	Stages    []stage            `json:"loop_seconds"`   // of the tabular runs
+	Switches  []stage            `json:"switch_seconds"` // of all requests to the other side, without the daemon
+
+	// What clients got but 200 and the commanded 429, in the exploration and the judged runs.
+	Failures map[string]int `json:"failures"`
 
 	stages stageCounts
 }
@@ -57,7 +63,7 @@ type row struct {
 func newResult(n size, seed uint64) *result {
 	r := &result{
 		Commit: "unknown", Cores: runtime.NumCPU(), Seed: seed, Intervals: n.intervals, Budget: stack.Budget,
-		Bounds: map[string]float64{}, Static: map[string]*static{}, stages: stageCounts{},
+		Bounds: map[string]float64{}, Static: map[string]*static{}, Failures: map[string]int{}, stages: stageCounts{},
 	}
 	if out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12").Output(); err == nil {
 		r.Commit = strings.TrimSpace(string(out))
@@ -66,6 +72,18 @@ func newResult(n size, seed uint64) *result {
 		r.Bounds[s] = b.Seconds()
 	}
 	return r
+}
+
+// switched adds what is measured of the patch alone.
+func (r *result) switched(all []inforce.Switch) {
+	var patch, last []float64
+	for _, s := range all {
+		patch, last = append(patch, s.Patch.Seconds()), append(last, s.Last.Seconds())
+	}
+	for name, of := range map[string][]float64{"patch": patch, "last": last} {
+		r.Switches = append(r.Switches, stage{name, uint64(len(of)), ratio(loadgen.Quantile(of, .5), 1), ratio(loadgen.Quantile(of, .99), 1)})
+	}
+	slices.SortFunc(r.Switches, func(a, b stage) int { return strings.Compare(b.Name, a.Name) })
 }
 
 // learned adds the exploration.
@@ -79,7 +97,7 @@ func (r *result) learned(l *lesson) {
 		}
 	}
 	r.Explored = x
-	r.Failures += x.Failures
+	r.fail(exploring, l.explored)
 }
 
 // add adds a run.
@@ -101,11 +119,18 @@ func (r *result) add(kind, controller string, seed uint64, rec *record, x measur
 			w.ViolatedPredicted = ratio(sum(of), float64(len(of)))
 		}
 		r.Rows = append(r.Rows, w)
-		r.Failures += c.failed
 	}
+	r.fail(kind+" "+controller, rec)
 	r.stages.add(x.stages)
 	r.Stages = r.stages.list()
 	return nil
+}
+
+// fail adds failures of a run.
+func (r *result) fail(run string, rec *record) {
+	for what, n := range rec.failed {
+		r.Failures[run+": "+what] += n
+	}
 }
 
 // counts are those of one service in one record.

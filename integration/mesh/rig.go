@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
+	"net/http"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
@@ -69,6 +72,7 @@ type record struct {
 	clients [][]loadgen.Interval // by service, as stack.Services; what clients saw
 	signals [][]float64          // by service: windvane:latency_seconds:p95 at the end of each interval; NaN: none
 	late    float64              // p99 of how late requests left, seconds
+	failed  map[string]int       // requests by what they got in place of 200 and the commanded 429
 
 	begin, end time.Time
 }
@@ -107,11 +111,11 @@ func (r *rig) play(ctx context.Context, s scene, quit func(latency [][]float64) 
 		}
 		r.measure(ctx, rec, start.Add(time.Duration(done)*interval))
 		if quit != nil && quit(rec.signals) {
+			stop()
 			break
 		}
 	}
-	stop()
-	clients.Wait()
+	clients.Wait() // to the last request that was due, however late they left
 	r.passed(0, s.warm+s.intervals-done)
 	rec.end = start.Add(time.Duration(done) * interval)
 	rec.sum(answers, s.warm, done)
@@ -121,14 +125,36 @@ func (r *rig) play(ctx context.Context, s scene, quit func(latency [][]float64) 
 // sum adds the clients' answers.
 func (r *record) sum(answers [][]loadgen.Answer, warm, done int) {
 	var lates []float64
+	r.failed = map[string]int{}
 	for _, of := range answers {
 		all := loadgen.Intervals(of, interval, time.Duration(done)*interval)
 		r.clients = append(r.clients, all[min(warm, len(all)):])
 		for _, a := range of {
 			lates = append(lates, a.Late.Seconds())
+			if a.Due < time.Duration(warm)*interval || a.Due >= time.Duration(done)*interval {
+				continue
+			}
+			if what := failure(a); what != "" {
+				r.failed[what]++
+			}
 		}
 	}
 	r.late = loadgen.Quantile(lates, .99)
+}
+
+// failure says what became of a request that was neither carried nor shed.
+func failure(a loadgen.Answer) string {
+	var network net.Error
+	switch {
+	case a.Status == http.StatusOK && a.Err == nil, a.Status == http.StatusTooManyRequests:
+		return ""
+	case a.Status != 0:
+		return "status " + strconv.Itoa(a.Status)
+	case errors.As(a.Err, &network) && network.Timeout():
+		return "no answer within " + timeout.String()
+	default:
+		return "connection failed"
+	}
 }
 
 // measure appends what Prometheus knew at a time.

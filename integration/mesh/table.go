@@ -47,7 +47,14 @@ failed    requests that got anything but 200 and the commanded 429
 			x.Offered, x.Shed, x.Failed, late)
 	}
 	_ = t.Flush() // a strings.Builder does not fail
-	_, _ = fmt.Fprintf(&b, "\nanswers other than 200 and the commanded 429, the exploration's included: %d\n", r.Failures)
+	b.WriteString("\nwhat clients got but 200 and the commanded 429, the exploration included:")
+	if len(r.Failures) == 0 {
+		b.WriteString(" nothing")
+	}
+	for _, what := range slices.Sorted(maps.Keys(r.Failures)) {
+		_, _ = fmt.Fprintf(&b, "\n  %6d %s", r.Failures[what], what)
+	}
+	b.WriteString("\n")
 	r.latency(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -55,18 +62,19 @@ failed    requests that got anything but 200 and the commanded 429
 
 // latency writes the table of the loop.
 func (r *result) latency(b *strings.Builder) {
-	if len(r.Stages) == 0 {
+	if len(r.Stages)+len(r.Switches) == 0 {
 		return
 	}
-	b.WriteString("\nloop latency of the tabular runs, by " + stageMetric + "\n")
+	b.WriteString("\nloop latency: the daemon's, of the tabular runs, by " + stageMetric + "; then without it\n")
 	meaning := map[string]string{
 		"sample_age": "of the newest sample when a cycle begins", "observe": "queries", "read": "of the settings in force",
 		"decide": "the policy", "guard": "the limits", "prepare": "dry run of the patch", "record": "the intent, on disk",
 		"apply": "the patch", "settle": "from the cycle that acted to the first that measured its settings",
+		"patch": "one that moves all requests to the other side, without the daemon", "last": "from the patch to the last answer under the old rule",
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "stage\tp50\tp99\tcount\t")
-	for _, s := range r.Stages {
+	for _, s := range slices.Concat(r.Stages, r.Switches) {
 		p50, p99 := "?", "?"
 		if s.P50 != nil && s.P99 != nil {
 			p50, p99 = milliseconds(*s.P50), milliseconds(*s.P99)

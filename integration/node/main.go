@@ -56,7 +56,6 @@ func main() {
 	flag.Var(all, "service", "NAME=CPU,WAIT: what a request takes; once for each service")
 	flag.Parse()
 	n := &node{version: *version, services: all}
-	n.free = sync.NewCond(&n.mu)
 	n.workers = *workers
 	server := http.Server{Addr: *listen, Handler: n, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
@@ -68,8 +67,8 @@ type node struct {
 	services services
 
 	mu            sync.Mutex
-	free          *sync.Cond
 	workers, busy int
+	waiting       []chan struct{} // each closed when it is its request's turn
 }
 
 // ServeHTTP does the work of one request.
@@ -92,20 +91,30 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok\n") // the client may have gone
 }
 
+// enter waits for a worker. Who came first is first: in overload nobody waits for ever.
 func (n *node) enter() {
+	turn := make(chan struct{})
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	for n.busy >= n.workers {
-		n.free.Wait()
-	}
-	n.busy++
+	n.waiting = append(n.waiting, turn)
+	n.admit()
+	n.mu.Unlock()
+	<-turn
 }
 
 func (n *node) leave() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.busy--
-	n.free.Signal()
+	n.admit()
+}
+
+// admit gives free workers to those who wait. The caller holds the lock.
+func (n *node) admit() {
+	for n.busy < n.workers && len(n.waiting) > 0 {
+		close(n.waiting[0])
+		n.waiting = n.waiting[1:]
+		n.busy++
+	}
 }
 
 func (n *node) administer(w http.ResponseWriter, r *http.Request) {
@@ -119,7 +128,7 @@ func (n *node) administer(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		n.workers = to
-		n.free.Broadcast()
+		n.admit()
 	}
 	_, _ = fmt.Fprintln(w, n.workers) // the client may have gone
 }

@@ -14,9 +14,9 @@ import (
 
 	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/istio"
+	"github.com/windvane/windvane/integration/inforce"
 	"github.com/windvane/windvane/integration/loadgen"
 	"github.com/windvane/windvane/integration/stack"
-	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/load"
 )
 
@@ -130,41 +130,13 @@ func offer(t *testing.T, rate float64, during time.Duration, seed uint64) map[st
 // From the patch to the last answer under the old rule, where all requests change sides.
 func TestPatchIsSoonInForce(t *testing.T) {
 	const times = 25
-	a := actuator(t)
-	var patch, last []float64 // seconds
-	side := func(v1 float64) policy.Action {
-		return stack.Plan(map[string]float64{"information": v1, "compute": v1}, nil)
-	}
-	if err := a.Apply(t.Context(), nil, side(0), nil); err != nil {
+	switches, err := inforce.Measure(t.Context(), actuator(t), shop, times)
+	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second)
-	for i := range times {
-		to := float64((i + 1) % 2)
-		old := stack.Versions[(i+1)%2]
-		var begin, end time.Time
-		var all sync.WaitGroup
-		all.Go(func() {
-			time.Sleep(200 * time.Millisecond)
-			begin = time.Now()
-			if err := a.Apply(t.Context(), nil, side(to), nil); err != nil {
-				t.Error(err)
-			}
-			end = time.Now()
-		})
-		start := time.Now()
-		answers := loadgen.Run(t.Context(), loadgen.Options{URL: shop.URL("information"), Load: load.Constant(500), For: 800 * time.Millisecond, Seed: uint64(i), Timeout: 10 * time.Second})
-		all.Wait()
-		latest := 0.0
-		for _, x := range answers {
-			if x.Version == old {
-				latest = max(latest, start.Add(x.Due+x.Latency).Sub(begin).Seconds())
-			}
-			if x.Status != http.StatusOK {
-				t.Errorf("an answer of %d: %v", x.Status, x.Err)
-			}
-		}
-		patch, last = append(patch, end.Sub(begin).Seconds()), append(last, latest)
+	var patch, last []float64 // seconds
+	for _, s := range switches {
+		patch, last = append(patch, s.Patch.Seconds()), append(last, s.Last.Seconds())
 	}
 	for _, x := range []struct {
 		what string
