@@ -59,7 +59,7 @@ func describe(out io.Writer, m *stack.Mesh, w *stack.Windvane) error {
 	say("  %s run --config.file %s --web.listen-address %s", w.Program, w.Config(), w.Address)
 	say("  %s status --url %s", w.Program, w.URL())
 	say("  %s explain --url %s", w.Program, w.URL())
-	say("  %s release --config.file %s", w.Program, w.Config())
+	say("  %s release --config.file %s   # once it has ended: puts back what was there", w.Program, w.Config())
 	say("\nload, each in a terminal of its own; the shop answers about 390 requests/s in all:")
 	for _, s := range stack.Services {
 		say("  %s load --url %s --rate 140 --amplitude 80 --period 90s", self, m.Shop.URL(s))
