@@ -55,12 +55,22 @@ func addEvaluate(app *kingpin.Application, commands map[string]func(context.Cont
 		if *small {
 			n = smoke
 		}
-		for flag, is := range map[*int]*int{seeds: &n.seeds, explore: &n.explore, intervals: &n.intervals, sweep: &n.sweep.intervals, tries: &n.sweep.tries} {
-			if *flag < 0 {
-				return fmt.Errorf("evaluate: %d: want at least 1", *flag)
+		for _, f := range []struct {
+			name  string
+			given int
+			is    *int
+		}{
+			{"seeds", *seeds, &n.seeds},
+			{"explore", *explore, &n.explore},
+			{"intervals", *intervals, &n.intervals},
+			{"sweep", *sweep, &n.sweep.intervals},
+			{"tries", *tries, &n.sweep.tries},
+		} {
+			if f.given < 0 {
+				return fmt.Errorf("evaluate: --%s %d: want at least 1", f.name, f.given)
 			}
-			if *flag > 0 {
-				*is = *flag
+			if f.given > 0 {
+				*f.is = f.given
 			}
 		}
 		return withMesh(ctx, *programs, func(ctx context.Context, m *stack.Mesh) error {
