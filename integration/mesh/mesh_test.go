@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,17 +168,48 @@ windvane_loop_stage_duration_seconds_count{mesh="shop",stage="apply"} 100
 	}
 }
 
+func TestBars(t *testing.T) {
+	r := newResult(smoke, 1001)
+	for _, x := range []struct {
+		controller, service string
+		violated            float64
+		carried             int
+	}{
+		{none, "information", .5, 10}, {none, "compute", .1, 10}, {fixed, "information", .04, 6}, {fixed, "compute", 0, 5},
+	} {
+		r.Rows = append(r.Rows, row{Load: crowd, Seed: 1001, Controller: x.controller, Service: x.service, ViolatedSignals: ratio(x.violated, 1), Offered: 10, Carried: x.carried})
+	}
+	if got := r.bars(); len(got) != 0 {
+		t.Errorf("without a run of windvane: %+v", got)
+	}
+	for _, held := range []bool{true, false} {
+		violated := .069
+		if !held {
+			violated = .071
+		}
+		one := *r
+		one.Rows = append(slices.Clone(r.Rows),
+			row{Load: crowd, Seed: 1001, Controller: tabular, Service: "information", ViolatedSignals: &violated, Offered: 10, Carried: 7},
+			row{Load: crowd, Seed: 1001, Controller: tabular, Service: "compute", Offered: 10, Carried: 9})
+		got := one.bars()
+		if len(got) != 1 || len(got[0].Asked) != 1 || (len(got[0].Held) == 1) != held || *got[0].Carried != .8 || *got[0].Static != .55 {
+			t.Errorf("violated %v: %+v", violated, got)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	r := newResult(smoke, 1001)
 	r.Static[crowd] = &static{V1: map[string]float64{"information": .5, "compute": .5}, Tried: 1}
 	r.Rows = []row{{Load: crowd, Seed: 1001, Controller: none, Service: "compute", ViolatedClient: ratio(1, 4), CarriedRatio: ratio(4, 5), OptimumPredicted: ratio(1, 1), Failed: 3}}
 	r.Failures["crowd none: status 504"] = 3
+	r.Bars = []bar{{Load: crowd, Seed: 1001, Asked: []string{"compute"}, Carried: ratio(4, 5), Static: ratio(3, 5)}}
 	r.Stages = []stage{{Name: "apply", Count: 2, P50: ratio(1, 100), P99: ratio(1, 50)}}
 	var b strings.Builder
 	if err := printResult(&b, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"NONE KEPT", "25.0 %", "80.0 %", "10.0 ms", "20.0 ms", "     3 crowd none: status 504"} {
+	for _, want := range []string{"held for 0 of 1", "by static 60.0 %", "NONE KEPT", "25.0 %", "80.0 %", "10.0 ms", "20.0 ms", "     3 crowd none: status 504"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -23,6 +23,7 @@ type result struct {
 	Explored  *explored          `json:"explored,omitempty"`
 	Static    map[string]*static `json:"static"` // by load
 	Rows      []row              `json:"rows"`
+	Bars      []bar              `json:"bars"`
 	Stages    []stage            `json:"loop_seconds"`   // of the tabular runs
 	Switches  []stage            `json:"switch_seconds"` // of all requests to the other side, without the daemon
 
@@ -120,6 +121,7 @@ func (r *result) add(kind, controller string, seed uint64, rec *record, x measur
 		}
 		r.Rows = append(r.Rows, w)
 	}
+	r.Bars = r.bars()
 	r.fail(kind+" "+controller, rec)
 	r.stages.add(x.stages)
 	r.Stages = r.stages.list()

@@ -47,6 +47,7 @@ failed    requests that got anything but 200 and the commanded 429
 			x.Offered, x.Shed, x.Failed, late)
 	}
 	_ = t.Flush() // a strings.Builder does not fail
+	r.judgement(&b)
 	b.WriteString("\nwhat clients got but 200 and the commanded 429, the exploration included:")
 	if len(r.Failures) == 0 {
 		b.WriteString(" nothing")
