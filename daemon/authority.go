@@ -115,8 +115,8 @@ func planOf(p approve.Plan) api.Plan {
 
 // fillAuthority tells who allows what now, which the next write will keep to, and what waits
 // for a person. The annotations are those of the last cycle.
-func (m *mesh) fillAuthority(out *api.Mesh, a *authority.Store) {
-	out.Sources = append([]journal.AuthoritySource{authority.Ceiling(m.rules)}, a.Mesh(m.rules.Name).Sources()...)
+func (m *mesh) fillAuthority(out *api.Mesh) {
+	out.Sources = append([]journal.AuthoritySource{authority.Ceiling(m.rules)}, m.options.Authority.Sources()...)
 	if r := m.last.Load(); r != nil {
 		out.Superseded = r.Intent.Superseded
 		for _, s := range r.Intent.Sources {

@@ -42,7 +42,19 @@ type kubernetesClient struct {
 	http *http.Client
 }
 
-func newKubernetesClient(k config.Kubernetes) (kubernetesClient, error) {
+// newKubernetesClient returns a client below which is a fence; nil: there is none.
+func newKubernetesClient(k config.Kubernetes, fence func(http.RoundTripper) http.RoundTripper) (kubernetesClient, error) {
+	c, err := kubernetesConfig(k)
+	if err != nil {
+		return kubernetesClient{}, err
+	}
+	if fence != nil {
+		c.Wrap(fence)
+	}
+	return kubernetesClientFor(c)
+}
+
+func kubernetesConfig(k config.Kubernetes) (*rest.Config, error) {
 	files := clientcmd.NewDefaultClientConfigLoadingRules()
 	if k.KubeconfigFile != "" {
 		files = &clientcmd.ClientConfigLoadingRules{ExplicitPath: k.KubeconfigFile}
@@ -50,13 +62,17 @@ func newKubernetesClient(k config.Kubernetes) (kubernetesClient, error) {
 	// Without a file this is the pod's service account, then what kubectl uses.
 	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(files, &clientcmd.ConfigOverrides{CurrentContext: k.Context}).ClientConfig()
 	if err != nil {
-		return kubernetesClient{}, fmt.Errorf("kubernetes: %w; set kubernetes.kubeconfig_file", err)
+		return nil, fmt.Errorf("kubernetes: %w; set kubernetes.kubeconfig_file", err)
 	}
 	c.UserAgent = version.ComponentUserAgent("windvane")
 	c.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	// A few requests a cycle, each with a deadline: a rate limit of the client's own
 	// would only make them late.
 	c.QPS = -1
+	return c, nil
+}
+
+func kubernetesClientFor(c *rest.Config) (kubernetesClient, error) {
 	client, err := rest.HTTPClientFor(c)
 	if err != nil {
 		return kubernetesClient{}, fmt.Errorf("kubernetes: %w", err)

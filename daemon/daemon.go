@@ -69,6 +69,7 @@ type Daemon struct {
 	reloadErr atomic.Pointer[error]      // of the last reload
 	started   atomic.Pointer[time.Time]  // nil before Start
 	tidying   background                 // of the journal
+	lease     *sharedLease               // nil: there is but one daemon
 	done      chan struct{}              // see Done
 	end       func()                     // closes done, once
 }
@@ -132,6 +133,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 		o.Logger.Warn("the journal was repaired", "repair", text)
 	}
 	d.authority = authority.Open(c.StateDirectory)
+	if d.lease, err = newSharedLease(c, o.Logger); err != nil {
+		return nil, errors.Join(err, d.journal.Close())
+	}
 	g, err := d.build(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, d.journal.Close())
@@ -164,15 +168,17 @@ func (d *Daemon) build(ctx context.Context, c *config.Config) (*generation, erro
 			g.close = append(g.close, client.http.CloseIdleConnections)
 		}
 	}
-	cluster, err := newKubernetesClient(c.Kubernetes)
+	cluster, err := newKubernetesClient(c.Kubernetes, d.lease.fence())
 	if errs = append(errs, err); errors.Join(errs...) != nil {
 		return nil, errors.Join(errs...)
 	}
 	g.close = append(g.close, cluster.http.CloseIdleConnections)
+	handover := d.lease.handover(cluster)
 	for _, r := range c.Meshes {
 		m, err := d.newMesh(ctx, c, r, sources[r.Prometheus], cluster)
 		if errs = append(errs, err); err == nil {
 			m.options.Logger = d.o.Logger.With("mesh", r.Name)
+			m.share(d, handover)
 			g.meshes = append(g.meshes, m)
 		}
 	}
@@ -207,6 +213,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 	if err := d.launch(ctx, g, resumes); err != nil {
 		return errors.Join(err, d.abort())
 	}
+	d.lease.start(context.WithoutCancel(ctx))
 	d.tidying.start(context.WithoutCancel(ctx), d.tidy)
 	d.metrics.reloaded(nil, now)
 	if d.server != nil {
@@ -284,6 +291,9 @@ func (d *Daemon) reload(ctx context.Context) error {
 	if filepath.Clean(c.StateDirectory) != filepath.Clean(old.config.StateDirectory) {
 		return fmt.Errorf("reload: state_directory changed from %s to %s; restart for that", old.config.StateDirectory, c.StateDirectory)
 	}
+	if err := d.lease.same(c); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
 	g, err := d.build(ctx, c)
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
@@ -355,6 +365,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	}
 	g.stop(ctx)
 	err = errors.Join(err, d.giveBackAtStop(ctx, g))
+	d.lease.stop(g)
 	g.closeIdle()
 	d.tidying.stop()
 	d.end()

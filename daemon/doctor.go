@@ -50,7 +50,7 @@ func Doctor(ctx context.Context, o DoctorOptions) (doctor.Report, error) {
 		defer client.http.CloseIdleConnections()
 		clients[p.Name], do.Sources[p.Name] = client, doctor.Source{API: client.whole}
 	}
-	cluster, err := newKubernetesClient(c.Kubernetes)
+	cluster, err := newKubernetesClient(c.Kubernetes, nil)
 	if err != nil {
 		do.ClusterErr = err
 	} else {

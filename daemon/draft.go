@@ -35,7 +35,7 @@ func Draft(ctx context.Context, o DraftOptions) (draft.Draft, error) {
 			return draft.Draft{}, err
 		}
 	}
-	cluster, err := newKubernetesClient(config.Kubernetes{KubeconfigFile: file, Context: o.Context})
+	cluster, err := newKubernetesClient(config.Kubernetes{KubeconfigFile: file, Context: o.Context}, nil)
 	if err != nil {
 		return draft.Draft{}, fmt.Errorf("%w, here --kubeconfig", err)
 	}

@@ -110,6 +110,6 @@ func (d *Daemon) giveBack(ctx context.Context, m *mesh, at time.Time, reason str
 		return false, err
 	}
 	m.loop.Released()
-	_, err = d.journal.Append(at, m.rules.Name, journal.KindRelease, journal.Release{Objects: names(released), Reason: reason}, true)
+	_, err = m.options.Journal.Append(at, m.rules.Name, journal.KindRelease, journal.Release{Objects: names(released), Reason: reason}, true)
 	return true, err
 }

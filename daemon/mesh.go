@@ -27,6 +27,7 @@ type mesh struct {
 	policies  *policies
 	loop      *loop.Loop // nil until start; used by one goroutine at a time
 	accounts  *accounts  // likewise
+	standby   *standby   // nil: there is no lease
 	desk      *approve.Desk
 	releasers []actuate.Releaser
 	settling  settling    // of the goroutine that runs the cycles
@@ -197,6 +198,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 			return errors.Is(err, io.EOF)
 		}
 		begun := d.o.Since()
+		m.takeOver(hard)
 		report := m.cycle(hard, at, why)
 		d.metrics.cycle(report, m.rules.Interval, d.o.Since()-begun)
 		d.metrics.observeStages(report, &m.settling)

@@ -10,6 +10,7 @@ import (
 	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/lease"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -33,7 +34,8 @@ type ReleasedMesh struct {
 // Release puts the settings of meshes back to what they were before windvane wrote any of
 // them. It needs the files, the API server, and the journal or else the annotations, but
 // no daemon; one that runs would set them again, and so it is an error if there is one,
-// unless o.Running says that its authority has been lowered. What was given back is
+// unless o.Running says that its authority has been lowered. Where several daemons share a
+// lease it takes that first, if nobody holds it any more. What was given back is
 // returned even with an error, which joins all that was not.
 func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 	c, err := config.Load(o.ConfigFile, BuiltinNames())
@@ -44,11 +46,17 @@ func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := newKubernetesClient(c.Kubernetes)
+	shared, err := o.hold(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer shared.stop(&generation{})
+	cluster, err := newKubernetesClient(c.Kubernetes, shared.fence())
 	if err != nil {
 		return nil, err
 	}
 	defer cluster.http.CloseIdleConnections()
+	handover := shared.handover(cluster)
 	var j *journal.Journal
 	if !o.Running && !o.DryRun {
 		j, _, err = journal.Open(JournalDirectory(c.StateDirectory))
@@ -62,7 +70,7 @@ func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 	var out []ReleasedMesh
 	var errs []error
 	for _, m := range meshes {
-		r, err := releaseMesh(ctx, m, cluster, JournalDirectory(c.StateDirectory), o)
+		r, err := releaseMesh(ctx, m, cluster, handover, JournalDirectory(c.StateDirectory), o)
 		out = append(out, r)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("mesh %s: %w", m.Name, err))
@@ -72,6 +80,7 @@ func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 			_, err = j.Append(o.At, m.Name, journal.KindRelease, journal.Release{Objects: names(r.Objects), Forced: o.Force}, true)
 			errs = append(errs, err)
 		}
+		errs = append(errs, handOverReleased(ctx, handover, m.Name))
 	}
 	return out, errors.Join(errs...)
 }
@@ -101,7 +110,7 @@ func chosen(c *config.Config, name string) ([]*rules.Mesh, error) {
 }
 
 // releaseMesh gives one mesh back. What the journal cannot tell, the annotations do.
-func releaseMesh(ctx context.Context, m *rules.Mesh, cluster kubernetesClient, dir string, o ReleaseOptions) (ReleasedMesh, error) {
+func releaseMesh(ctx context.Context, m *rules.Mesh, cluster kubernetesClient, h *lease.Handover, dir string, o ReleaseOptions) (ReleasedMesh, error) {
 	out := ReleasedMesh{Mesh: m.Name, Objects: []actuate.Released{}}
 	routes, replicas, err := newActuators(m, cluster)
 	if err != nil {
@@ -110,6 +119,9 @@ func releaseMesh(ctx context.Context, m *rules.Mesh, cluster kubernetesClient, d
 	left, err := resume(dir, m.Name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		out.Journal = err.Error()
+	}
+	if left, err = newerOf(ctx, h, m.Name, dir, left); err != nil {
+		return out, err
 	}
 	out.Objects, err = actuate.Release(ctx, []actuate.Releaser{routes, replicas}, actuate.ReleaseOptions{
 		Known: left.Baseline, Commanded: left.Left(), Force: o.Force, DryRun: o.DryRun,

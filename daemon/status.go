@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/windvane/windvane/daemon/api"
-	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/observe"
 	"github.com/windvane/windvane/plugins/policy"
@@ -28,17 +27,17 @@ func (d *Daemon) Status() api.Status {
 		return s
 	}
 	for _, m := range g.meshes {
-		s.Meshes = append(s.Meshes, m.status(d.authority))
+		s.Meshes = append(s.Meshes, m.status())
 	}
 	return s
 }
 
-func (m *mesh) status(a *authority.Store) api.Mesh {
+func (m *mesh) status() api.Mesh {
 	out := api.Mesh{
 		Name: m.rules.Name, IntervalSeconds: m.rules.Interval.Seconds(),
 		Plan: []policy.Change{}, Problems: []string{}, Services: []api.Service{}, Budgets: []api.Budget{}, Plugins: []api.Plugin{},
 	}
-	m.fillAuthority(&out, a)
+	m.fillAuthority(&out)
 	out.Alerts, out.Omitted = m.options.Alerts()
 	for _, p := range m.policies.plugins {
 		out.Plugins = append(out.Plugins, p.status())

@@ -1,8 +1,8 @@
 // Package authority says what windvane may do with a mesh at this moment: the least of
 // what each source allows. The sources are the rules file, whose ceiling can only be
 // lowered at run time; the command `windvane mode`; the annotation windvane.io/authority of
-// the mesh's VirtualServices; a stop file; and windvane itself, which demotes a mesh that it
-// does harm to.
+// the mesh's VirtualServices; a stop file; windvane itself, which demotes a mesh that it
+// does harm to; and a lease that another daemon holds.
 //
 // What is said at run time is in files of the state directory, and is read anew each time:
 //

@@ -18,6 +18,7 @@ const (
 	SourceAnnotation = "annotation" // of a VirtualService
 	SourceStopFile   = "stop file"
 	SourceDemotion   = "demotion" // by windvane itself; a person lifts it
+	SourceStandby    = "standby"  // another daemon holds the lease
 )
 
 // levels are the authorities, least first.
@@ -31,7 +32,7 @@ func Levels() []rules.Authority { return slices.Clone(levels) }
 
 // Lowering returns the sources that lower the authority below the ceiling.
 func Lowering() []string {
-	return []string{SourceCommand, SourceAnnotation, SourceStopFile, SourceDemotion}
+	return []string{SourceCommand, SourceAnnotation, SourceStopFile, SourceDemotion, SourceStandby}
 }
 
 // Parse reads an authority as a person writes it.

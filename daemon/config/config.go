@@ -3,7 +3,7 @@
 //
 // The file has the keys rules (globs) and state_directory and the tables
 // [prometheus.NAME] with [prometheus.NAME.http] (Prometheus' http_config),
-// [kubernetes], [alerts], [journal] and [plugin.NAME]. Relative paths are relative to the file. What is
+// [kubernetes], [lease], [alerts], [journal] and [plugin.NAME]. Relative paths are relative to the file. What is
 // wrong in any of the files is reported at once. Nothing is opened but these
 // files: no network, no plugin, no secret.
 package config
@@ -40,6 +40,7 @@ type Config struct {
 	StateDirectory string
 	Prometheus     []Prometheus // sorted by name, at least one
 	Kubernetes     Kubernetes
+	Lease          Lease
 	Alerts         Alerts
 	Journal        Journal
 	Plugins        []Plugin      // sorted by name
@@ -63,6 +64,18 @@ type Kubernetes struct {
 	KubeconfigFile string
 	Context        string
 	Timeout        time.Duration // for reading and for writing the settings of a mesh, each; 0: a fifth of its interval
+}
+
+// DefaultLeaseDuration is that of a Lease.
+const DefaultLeaseDuration = 15 * time.Second
+
+const leastLeaseDuration = 3 * time.Second
+
+// Lease is what several daemons share of which one may act; without a Name there is but one
+// daemon, and no lease.
+type Lease struct {
+	Namespace, Name string
+	Duration        time.Duration // within which another takes over from one that is gone; whole seconds
 }
 
 // Alerts says how Alertmanager's messages are received.

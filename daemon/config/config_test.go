@@ -39,6 +39,7 @@ func TestLoad(t *testing.T) {
 			{Name: "second", URL: "http://127.0.0.1:9090", HTTP: second},
 		},
 		Kubernetes: Kubernetes{KubeconfigFile: "good/kubeconfig", Context: "test", Timeout: 500 * time.Millisecond},
+		Lease:      Lease{Namespace: "windvane", Name: "shops", Duration: 20 * time.Second},
 		Alerts:     Alerts{CredentialsFile: "good/secrets/alerts", Username: "alertmanager", PasswordFile: "/etc/secret", Expiry: time.Hour},
 		Journal:    Journal{MaximumAge: 7 * 24 * time.Hour, MaximumSize: 512 << 20},
 		Plugins: []Plugin{
@@ -93,6 +94,9 @@ func TestWhatTakesTooLongIsWarnedOf(t *testing.T) {
 	}
 	if want := (Journal{MaximumAge: 90 * 24 * time.Hour, MaximumSize: 4 << 30}); c.Journal != want {
 		t.Errorf("journal %+v, want %+v", c.Journal, want)
+	}
+	if c.Lease != (Lease{}) {
+		t.Errorf("lease %+v, want none", c.Lease)
 	}
 	want := []string{
 		"windvane.toml:5: prometheus.main.timeout: a cycle of mesh shop may wait 5s for its signals, no less than its interval of 5s (lower it, or remove it: two fifths of the interval are the default)",

@@ -46,6 +46,7 @@ func (l *loader) root(t *rules.Table) {
 			Timeout: k.Duration("timeout", 0, time.Millisecond),
 		}
 	}
+	c.Lease = lease(t.Table("lease"))
 	c.Alerts = l.alerts(t.Table("alerts"))
 	c.Journal = journal(t.Table("journal"))
 	l.plugins = l.each(t, "plugin", func(name string, t *rules.Table) {
@@ -76,6 +77,25 @@ func (l *loader) secretFile(t *rules.Table, key string) string {
 		invalidEmpty(t, key, "name a file with the secret, or remove the key")
 	}
 	return l.path(path)
+}
+
+func lease(t *rules.Table) Lease {
+	if t == nil || !t.Require("namespace", "name") {
+		return Lease{}
+	}
+	out := Lease{
+		Namespace: t.Text("namespace", ""), Name: t.Text("name", ""),
+		Duration: t.Duration("duration", DefaultLeaseDuration, leastLeaseDuration),
+	}
+	for key, name := range map[string]string{"namespace": out.Namespace, "name": out.Name} {
+		if t.IsText(key) && !objectName.MatchString(name) {
+			t.Invalid(key, fmt.Sprintf("%q is not a name that Kubernetes has", name), "use lower case letters, digits and '-'")
+		}
+	}
+	if out.Duration%time.Second != 0 {
+		t.Invalid("duration", "is not of whole seconds, in which a Lease counts", `as in "15s"`)
+	}
+	return out
 }
 
 func journal(t *rules.Table) Journal {
@@ -146,6 +166,9 @@ func (l *loader) each(t *rules.Table, key string, read func(name string, t *rule
 
 var (
 	tableName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	// objectName is what Kubernetes takes for a namespace, and more narrow than what it takes for a Lease.
+	objectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 	sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 

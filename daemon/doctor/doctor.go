@@ -85,6 +85,7 @@ func Examine(ctx context.Context, o Options) Report {
 		e.prometheus(ctx, p)
 	}
 	e.apiServer(ctx)
+	e.lease(ctx)
 	for _, m := range o.Meshes {
 		e.queries(ctx, m)
 		e.lookBack(ctx, m)

@@ -12,6 +12,7 @@ import (
 	"github.com/windvane/windvane/daemon/actuate"
 	"github.com/windvane/windvane/daemon/actuate/istio"
 	"github.com/windvane/windvane/daemon/actuate/kube"
+	"github.com/windvane/windvane/daemon/doctor"
 )
 
 // The roles that are shipped allow what doctor asks for: to act exactly that, and to
@@ -58,6 +59,14 @@ func TestShippedRoles(t *testing.T) {
 	}
 	if d := cmp.Diff(needed(true), slices.Sorted(slices.Values(roles["windvane-act"]))); d != "" {
 		t.Errorf("windvane-act (-needed +allowed):\n%s", d)
+	}
+	var shared []string
+	for _, p := range doctor.LeasePermissions("windvane", "windvane") {
+		shared = append(shared, verbOf(p))
+	}
+	slices.Sort(shared)
+	if d := cmp.Diff(shared, slices.Sorted(slices.Values(roles["windvane-lease"]))); d != "" {
+		t.Errorf("windvane-lease (-needed +allowed):\n%s", d)
 	}
 	for _, p := range needed(false) {
 		if !slices.Contains(roles["windvane-observe"], p) {

@@ -1,0 +1,269 @@
+package daemon_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/windvane/windvane/daemon/authority"
+	"github.com/windvane/windvane/daemon/journal"
+)
+
+// sharedCluster stands before the testbed's API server, and keeps Leases and ConfigMaps.
+type sharedCluster struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	objects map[string]map[string]any // by path
+	version int
+	log     []string // of what was written, without the Lease and what was only tried
+	full    bool     // no ConfigMap is taken
+}
+
+const (
+	leasePath    = "/apis/coordination.k8s.io/v1/namespaces/default/leases/windvane"
+	handoverPath = "/api/v1/namespaces/default/configmaps/windvane"
+)
+
+func newSharedCluster(t *testing.T, target string) *sharedCluster {
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: transport}
+	c := &sharedCluster{objects: map[string]map[string]any{}}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		kept := strings.Contains(q.URL.Path, "/leases") || strings.Contains(q.URL.Path, "/configmaps")
+		c.mu.Lock()
+		if q.Method != http.MethodGet && !q.URL.Query().Has("dryRun") && !strings.Contains(q.URL.Path, "/leases") {
+			c.log = append(c.log, q.Method+" "+path.Base(q.URL.Path))
+		}
+		c.mu.Unlock()
+		if !kept {
+			forward.ServeHTTP(w, q)
+			return
+		}
+		c.keep(w, q)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *sharedCluster) keep(w http.ResponseWriter, q *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	refuse := func(code int, reason string) {
+		w.WriteHeader(code)
+		_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"code":%d,"message":"it is %[1]s"}`, reason, code)
+	}
+	body, _ := io.ReadAll(q.Body)
+	var o map[string]any
+	_ = json.Unmarshal(body, &o) // of a GET there is none
+	at := q.URL.Path
+	meta, _ := o["metadata"].(map[string]any)
+	if q.Method == http.MethodPost {
+		at = path.Join(at, meta["name"].(string))
+	}
+	stored, found := c.objects[at]
+	switch {
+	case q.Method != http.MethodPost && !found:
+		refuse(http.StatusNotFound, "NotFound")
+		return
+	case q.Method != http.MethodGet && c.full && at == handoverPath:
+		refuse(http.StatusInsufficientStorage, "Full")
+		return
+	case q.Method == http.MethodPut && meta["resourceVersion"] != stored["metadata"].(map[string]any)["resourceVersion"]:
+		refuse(http.StatusConflict, "Conflict")
+		return
+	case q.Method == http.MethodGet:
+		o = stored
+	default:
+		c.version++
+		meta["resourceVersion"] = strconv.Itoa(c.version)
+		c.objects[at] = o
+	}
+	_ = json.NewEncoder(w).Encode(o)
+}
+
+// hold has somebody hold the lease; nobody with an empty name.
+func (c *sharedCluster) hold(who string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
+	c.objects[leasePath] = map[string]any{
+		"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+		"metadata": map[string]any{"namespace": "default", "name": "windvane", "resourceVersion": strconv.Itoa(c.version)},
+		"spec":     map[string]any{"holderIdentity": who, "leaseDurationSeconds": 600, "acquireTime": now, "renewTime": now, "leaseTransitions": 1},
+	}
+}
+
+func (c *sharedCluster) holder() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	spec, _ := c.objects[leasePath]["spec"].(map[string]any)
+	who, _ := spec["holderIdentity"].(string)
+	return who
+}
+
+func (c *sharedCluster) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.log
+	c.log = nil
+	return out
+}
+
+// sharing is a rig whose daemon shares a lease.
+func sharing(t *testing.T) (*rig, *sharedCluster) {
+	r := newRig(t, "act", thresholdActive)
+	c := newSharedCluster(t, r.testbed.KubernetesURL())
+	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, c.URL))
+	r.write("windvane.toml", fmt.Sprintf(configText, r.testbed.PrometheusURL())+"\n[lease]\nnamespace = \"default\"\nname = \"windvane\"\nduration = \"3s\"\n")
+	return r, c
+}
+
+// leads waits until the daemon holds the lease.
+func (r *rig) leads(c *sharedCluster) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); c.holder() == ""; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("the daemon does not get the lease; log:\n%s", r.log)
+		}
+	}
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(r.source(), "this daemon holds the lease"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("the daemon does not know that it has the lease: %s", r.source())
+		}
+	}
+}
+
+// source is what status says of the lease.
+func (r *rig) source() string {
+	for _, s := range r.daemon.Status().Meshes[0].Sources {
+		if s.Source == authority.SourceStandby {
+			return s.String()
+		}
+	}
+	return ""
+}
+
+// The stand-by decides and writes nothing, says who holds the lease, and acts when that is gone:
+// what it does is handed over before it is done, and after a stop the next one goes on from there.
+func TestStandbyTakesOver(t *testing.T) {
+	r, c := sharing(t)
+	c.hold("other")
+	r.start()
+	for _, x := range r.run(4) {
+		if x.Intent.Act || x.Intent.Authority != "observe" || x.Intent.Policy == "" {
+			t.Fatalf("stood by with %+v", x.Intent)
+		}
+	}
+	if got := r.source(); !strings.Contains(got, "other") || !strings.Contains(got, "this daemon stands by") {
+		t.Errorf("status says %q", got)
+	}
+	if got := c.take(); len(got) > 0 {
+		t.Fatalf("the stand-by wrote %v", got)
+	}
+	c.hold("")
+	r.leads(c)
+	r.acted()
+	log := c.take()
+	i := slices.IndexFunc(log, func(s string) bool { return s == "PATCH shop" })
+	if i < 1 || log[i-1] != "PUT windvane" {
+		t.Errorf("written %v: no patch with the handover in front", log)
+	}
+	baseline := r.run(1)[0].Intent.Baseline
+	if len(baseline) == 0 {
+		t.Fatal("nothing was kept of what was there before")
+	}
+	r.stop()
+	if who := c.holder(); who != "" {
+		t.Errorf("after the stop %s holds the lease", who)
+	}
+
+	// Another daemon, with nothing of its own: the settings that it finds are those of the first,
+	// and what was there before them is known.
+	r.write("windvane.toml", strings.Replace(fmt.Sprintf(configText, r.testbed.PrometheusURL()), `"state"`, `"other"`, 1)+
+		"\n[lease]\nnamespace = \"default\"\nname = \"windvane\"\nduration = \"3s\"\n")
+	r.start()
+	r.leads(c)
+	got := r.run(1)[0].Intent
+	if len(got.Baseline) != len(baseline) || len(got.Drift) > 0 || got.Authority != "act" {
+		t.Errorf("went on at %s with baselines of %d objects, want %d, and drift %v", got.Authority, len(got.Baseline), len(baseline), got.Drift)
+	}
+	for object, was := range baseline {
+		if string(got.Baseline[object]) != string(was) {
+			t.Errorf("%s: baseline %s, want %s", object, got.Baseline[object], was)
+		}
+	}
+}
+
+// What cannot be handed over is not done, and what was left and cannot be read is not guessed.
+func TestNothingIsDoneWithoutTheHandover(t *testing.T) {
+	r, c := sharing(t)
+	c.full = true
+	r.start()
+	r.leads(c)
+	reports := r.run(6)
+	if got := join(holds(reports)); !strings.Contains(got, "journal") {
+		t.Errorf("holds %s", got)
+	}
+	if log := c.take(); slices.Contains(log, "PATCH shop") {
+		t.Errorf("written %v", log)
+	}
+	c.mu.Lock()
+	c.full = false
+	c.objects[handoverPath] = map[string]any{"metadata": map[string]any{"name": "windvane", "resourceVersion": "x"}}
+	c.mu.Unlock()
+	for _, x := range r.run(3) {
+		if x.Intent.Act {
+			t.Fatal("it acts, though it does not know what was left")
+		}
+	}
+	if got := r.source(); !strings.Contains(got, "kubectl delete configmap -n default windvane") {
+		t.Errorf("status says %q", got)
+	}
+	c.mu.Lock()
+	delete(c.objects, handoverPath)
+	c.mu.Unlock()
+	r.acted()
+}
+
+// What a person said to the holder holds for the next one, though it was said in files of the
+// holder's.
+func TestAStopGoesOverWithTheLease(t *testing.T) {
+	r, c := sharing(t)
+	r.start()
+	r.leads(c)
+	r.acted()
+	if err := r.daemon.SetAuthority(t.Context(), "shop", "observe", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	r.run(1)
+	r.stop()
+	r.write("windvane.toml", strings.Replace(fmt.Sprintf(configText, r.testbed.PrometheusURL()), `"state"`, `"other"`, 1)+
+		"\n[lease]\nnamespace = \"default\"\nname = \"windvane\"\nduration = \"3s\"\n")
+	r.start()
+	r.leads(c)
+	got := r.run(2)[1].Intent
+	if got.Authority != "observe" || !slices.ContainsFunc(got.Sources, func(s journal.AuthoritySource) bool {
+		return s.Source == authority.SourceCommand && strings.HasPrefix(s.By, "alice (command of ")
+	}) {
+		t.Errorf("authority %s by %v", got.Authority, got.Sources)
+	}
+}
