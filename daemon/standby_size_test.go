@@ -3,6 +3,7 @@ package daemon
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -60,12 +61,13 @@ func TestAThousandServicesAreHandedOver(t *testing.T) {
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	size := int64(0)
+	var size int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if size = q.ContentLength; q.Method == http.MethodGet {
+		if q.Method == http.MethodGet {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
+		size, _ = io.Copy(io.Discard, q.Body) // what is missing is less than what is expected
 		_, _ = w.Write([]byte(`{"metadata":{"resourceVersion":"1"}}`))
 	}))
 	defer server.Close()
@@ -83,7 +85,7 @@ func TestAThousandServicesAreHandedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d kB of base64", size/1000)
-	if size < 10_000 || size > 700_000 {
+	if size < 100_000 || size > 700_000 {
 		t.Errorf("%d bytes", size)
 	}
 }

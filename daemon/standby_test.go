@@ -18,6 +18,7 @@ import (
 
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/daemon/loop"
 )
 
 // sharedCluster stands before the testbed's API server, and keeps Leases and ConfigMaps.
@@ -265,5 +266,26 @@ func TestAStopGoesOverWithTheLease(t *testing.T) {
 		return s.Source == authority.SourceCommand && strings.HasPrefix(s.By, "alice (command of ")
 	}) {
 		t.Errorf("authority %s by %v", got.Authority, got.Sources)
+	}
+}
+
+// What others change while a daemon starts again and stands by is theirs, as it is without a
+// lease: the settings are not taken for given away because it may not act for a moment.
+func TestAStandbyKnowsWhatOthersHaveChanged(t *testing.T) {
+	r, c := sharing(t)
+	r.start()
+	r.leads(c)
+	r.acted()
+	r.stop()
+	r.kubernetes(http.MethodPatch, shopPath, "application/json-patch+json", `[{"op":"add","path":"/spec/http/0/route/0/weight","value":3},{"op":"add","path":"/spec/http/0/route/1/weight","value":97}]`)
+	c.hold("other")
+	r.start()
+	r.run(2)
+	c.hold("")
+	r.leads(c)
+	for _, x := range r.run(2) {
+		if x.Intent.Hold != loop.HoldDrift || x.Intent.Act {
+			t.Errorf("cycle %d: hold %q over somebody else's change, at %s", x.Intent.Cycle, x.Intent.Hold, x.Intent.Authority)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestTheLeaseGoesOverAtAStop(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	a, endA := c.join(t, "a")
 	eventually(t, "a holds it", func() bool { return held(a) })
@@ -39,6 +40,7 @@ func TestTheLeaseGoesOverAtAStop(t *testing.T) {
 // A holder that does not reach the API server any more writes nothing by the time that another
 // does, though it is told nothing.
 func TestNoTwoHold(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	a, _ := c.join(t, "a")
 	eventually(t, "a holds it", func() bool { return held(a) })

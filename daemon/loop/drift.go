@@ -21,8 +21,8 @@ type written struct {
 // drift says which settings somebody else has changed since windvane set them, or
 // started to act, if the authority has it care.
 func (l *Loop) drift(live policy.Action, level rules.Authority) []policy.Change {
-	if live == nil {
-		return nil // not known
+	if live == nil || l.standsBy() {
+		return nil // not known, or left to another windvane
 	}
 	pending := l.pending
 	l.pending = nil
