@@ -56,7 +56,10 @@ func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 		return nil, err
 	}
 	defer cluster.http.CloseIdleConnections()
-	handover := shared.handover(cluster)
+	var handover *lease.Handover
+	if c.Lease.Name != "" {
+		handover = lease.NewHandover(cluster.rest, c.Lease.Namespace, c.Lease.Name)
+	}
 	var j *journal.Journal
 	if !o.Running && !o.DryRun {
 		j, _, err = journal.Open(JournalDirectory(c.StateDirectory))
@@ -80,7 +83,9 @@ func Release(ctx context.Context, o ReleaseOptions) ([]ReleasedMesh, error) {
 			_, err = j.Append(o.At, m.Name, journal.KindRelease, journal.Release{Objects: names(r.Objects), Forced: o.Force}, true)
 			errs = append(errs, err)
 		}
-		errs = append(errs, handOverReleased(ctx, handover, m.Name))
+		if shared != nil {
+			errs = append(errs, handOverReleased(ctx, handover, m.Name))
+		}
 	}
 	return out, errors.Join(errs...)
 }

@@ -65,9 +65,6 @@ func newerOf(ctx context.Context, h *lease.Handover, mesh, dir string, own loop.
 
 // handOverReleased has the next holder of the lease know that nothing in force is windvane's.
 func handOverReleased(ctx context.Context, h *lease.Handover, mesh string) error {
-	if h == nil {
-		return nil
-	}
 	var left handover
 	found, err := h.Read(ctx, mesh, &left)
 	if err == nil && found {

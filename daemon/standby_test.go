@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
@@ -167,6 +169,7 @@ func (r *rig) source() string {
 // what it does is handed over before it is done, and after a stop the next one goes on from there.
 func TestStandbyTakesOver(t *testing.T) {
 	r, c := sharing(t)
+	before := r.object()
 	c.hold("other")
 	r.start()
 	for _, x := range r.run(4) {
@@ -211,6 +214,21 @@ func TestStandbyTakesOver(t *testing.T) {
 		if string(got.Baseline[object]) != string(was) {
 			t.Errorf("%s: baseline %s, want %s", object, got.Baseline[object], was)
 		}
+	}
+
+	// So does a release, of whichever files; and the next one after that knows.
+	r.stop()
+	r.write("windvane.toml", strings.Replace(r.read("windvane.toml"), `"other"`, `"third"`, 1))
+	if _, err := r.release(nil); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(before, r.object()); d != "" {
+		t.Errorf("after the release (-before +got):\n%s", d)
+	}
+	r.start()
+	r.leads(c)
+	if got := r.run(1)[0].Intent; len(got.Drift) > 0 || got.Hold == loop.HoldDrift {
+		t.Errorf("after the release: hold %q, drift %v", got.Hold, got.Drift)
 	}
 }
 
@@ -287,5 +305,29 @@ func TestAStandbyKnowsWhatOthersHaveChanged(t *testing.T) {
 		if x.Intent.Hold != loop.HoldDrift || x.Intent.Act {
 			t.Errorf("cycle %d: hold %q over somebody else's change, at %s", x.Intent.Cycle, x.Intent.Hold, x.Intent.Authority)
 		}
+	}
+}
+
+func TestReloadKeepsTheLease(t *testing.T) {
+	r, c := sharing(t)
+	with := r.read("windvane.toml")
+	r.start()
+	r.leads(c)
+	r.acted()
+	for _, change := range []struct{ was, is, want string }{
+		{`duration = "3s"`, `duration = "9s"`, "[lease] changed; restart for that"},
+		{`timeout = "1m"` + "\n\n[plugin.rules]", `timeout = "2m"` + "\n\n[plugin.rules]", "[kubernetes] changed, by which the lease is held"},
+	} {
+		r.write("windvane.toml", strings.Replace(with, change.was, change.is, 1))
+		if err := r.daemon.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), change.want) {
+			t.Errorf("%s: %v", change.is, err)
+		}
+	}
+	r.write("windvane.toml", with)
+	if err := r.daemon.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.run(1)[0].Intent; got.Authority != "act" || len(got.Baseline) == 0 || len(got.Drift) > 0 {
+		t.Errorf("after a reload: %s, %d baselines, drift %v", got.Authority, len(got.Baseline), got.Drift)
 	}
 }
