@@ -223,6 +223,24 @@ func deny(permissions ...string) func(r *rig) {
 	}
 }
 
+// Who shares a lease has to be allowed to hold it and to hand over; others are not asked.
+func TestLeasePermissions(t *testing.T) {
+	r := newRig(t)
+	if found := find(r.examine(), "lease", ""); len(found) != 0 {
+		t.Errorf("without a lease: %+v", found)
+	}
+	r.conf += "\n[lease]\nnamespace = \"default\"\nname = \"windvane\"\n"
+	if found := find(r.examine(), "lease", "default/windvane"); len(found) != 1 || found[0].Status != doctor.OK || !strings.Contains(found[0].What, "within 15s") {
+		t.Errorf("allowed: %+v", found)
+	}
+	deny("update leases", "create configmaps")(r)
+	found := find(r.examine(), "lease", "default/windvane")
+	if len(found) != 1 || found[0].Status != doctor.Problem || !strings.Contains(found[0].What, "may not update leases default/windvane, create configmaps in namespace default") ||
+		!strings.Contains(found[0].Do, "  - apiGroups: [\"\"]\n    resources: [configmaps]\n    verbs: [create]") {
+		t.Errorf("denied: %+v", found)
+	}
+}
+
 // A role may be for some objects by name only.
 func TestPermissionsByName(t *testing.T) {
 	r := newRig(t)

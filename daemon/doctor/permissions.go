@@ -84,6 +84,9 @@ func role(missing []actuate.Permission) string {
 	verbs := map[resource][]string{}
 	for _, p := range missing {
 		r := resource{p.Group, p.Resource}
+		if r.group == "" { // of the core
+			r.group = `""`
+		}
 		if verbs[r] == nil {
 			order = append(order, r)
 		}
