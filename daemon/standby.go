@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -221,7 +223,8 @@ func (s *standby) lower(left handover) error {
 }
 
 // hasIntent reports whether the journal has the intent that was left: what came behind it
-// there is newer.
+// there is newer. Daemons have their cycles at the same times, and may count them alike, so
+// that an intent is known by all that was left of it.
 func hasIntent(dir, mesh string, left handover) (bool, error) {
 	newest, err := journal.Recent(dir, 1, func(r journal.Record) bool {
 		return r.Mesh == mesh && r.Kind == journal.KindIntent && !r.At.After(left.At)
@@ -230,8 +233,25 @@ func hasIntent(dir, mesh string, left handover) (bool, error) {
 		return false, err
 	}
 	var i journal.Intent
-	err = newest[0].Decode(&i)
-	return i.Cycle == left.Intent.Cycle, err
+	if err := newest[0].Decode(&i); err != nil {
+		return false, err
+	}
+	return sameJSON(leaveable(&i), left.Intent)
+}
+
+// sameJSON reports whether two values are the same but for the order of members.
+func sameJSON(a, b any) (bool, error) {
+	var plain [2]any
+	for k, v := range []any{a, b} {
+		raw, err := json.Marshal(v)
+		if err == nil {
+			err = json.Unmarshal(raw, &plain[k])
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return reflect.DeepEqual(plain[0], plain[1]), nil
 }
 
 // takeOver has the mesh's loop go on from where the last holder of the lease was. It is for
