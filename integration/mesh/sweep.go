@@ -88,7 +88,7 @@ func (r *rig) splits(ctx context.Context, s scene, size sweepSize) ([]map[string
 		excess float64 // mean of the worst service's latency over its bound, at most 2
 	}
 	// As much as the shop can just answer within the bounds, and always the same.
-	probe := scene{seed: s.seed, loads: []load.Process{load.Constant(150), load.Constant(130)}, warm: s.warm, intervals: size.probe}
+	probe := scene{seed: s.seed, loads: []load.Process{load.Constant(means[0]), load.Constant(means[1])}, warm: s.warm, intervals: size.probe}
 	var all []probed
 	for _, a := range []float64{.25, .5, .75} {
 		for _, b := range []float64{.25, .5, .75} {
