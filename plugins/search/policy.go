@@ -14,7 +14,7 @@ import (
 // Settings are the policy's table in a rules file.
 type Settings struct {
 	// Evaluations is how many sets of settings a decision may look at; 0: as many as
-	// take about a quarter of a second with the artefact's model.
+	// take about a tenth of a second with the artefact's model.
 	Evaluations int `json:"evaluations"`
 }
 
