@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/windvane/windvane/internal/atomicfile"
 	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/train"
@@ -72,16 +73,5 @@ func keep(dir, path string, training *train.Learning) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".checkpoint-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(src)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return atomicfile.Write(path, src)
 }
