@@ -81,8 +81,18 @@ func segmentBackwards(dir string, n int, before uint64, yield func(Record, error
 	}
 	defer s.close()
 	more := true
+	err = s.recordsBackwards(before, func(r Record) bool {
+		more = yield(r, nil)
+		return more
+	})
+	return more, err
+}
+
+// recordsBackwards calls yield with each record before the one of a seq (0: all), the last
+// one first, until it returns false.
+func (s *segmentFile) recordsBackwards(before uint64, yield func(Record) bool) error {
 	var damage error
-	err = s.backwards(func(line []byte, offset int64) bool {
+	err := s.backwards(func(line []byte, offset int64) bool {
 		if before > 0 && seqOf(line) >= before {
 			return true
 		}
@@ -91,10 +101,9 @@ func segmentBackwards(dir string, n int, before uint64, yield func(Record, error
 			damage = &DamageError{File: s.path, Offset: offset, Err: err}
 			return false
 		}
-		more = yield(r, nil)
-		return more
+		return yield(r)
 	})
-	return more, errors.Join(err, damage)
+	return errors.Join(err, damage)
 }
 
 // seqOf reads the seq at the start of a line, which is quicker than to decode it; 0: it is

@@ -138,16 +138,7 @@ func lastOf(dir string, segment, n int, before uint64, keep func(Record) bool) (
 	defer s.close()
 	var out, older []Record     // older than some of out, which are based on them
 	wanted := map[uint64]bool{} // seqs of them
-	var damage error
-	err = s.backwards(func(line []byte, offset int64) bool {
-		if before > 0 && seqOf(line) >= before {
-			return true
-		}
-		r, err := decode(line)
-		if err != nil {
-			damage = &DamageError{File: s.path, Offset: offset, Err: err}
-			return false
-		}
+	err = s.recordsBackwards(before, func(r Record) bool {
 		kept := len(out) < n && (keep == nil || keep(r))
 		if kept || wanted[r.Seq] {
 			if base, err := baseOf(r.Body); r.Kind == KindIntent && err == nil && base != 0 {
@@ -161,7 +152,7 @@ func lastOf(dir string, segment, n int, before uint64, keep func(Record) bool) (
 		}
 		return len(out) < n || len(wanted) > 0
 	})
-	if err := errors.Join(err, damage); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	chains := chains{}
