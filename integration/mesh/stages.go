@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"math"
-	"net/http"
-	"slices"
+	"strings"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql"
 
 	"github.com/windvane/windvane/integration/stack"
 )
@@ -52,43 +51,23 @@ func (s stageCounts) list() []stage {
 	return out
 }
 
-// quantile interpolates within a bucket, as histogram_quantile does; NaN of none, and the
-// greatest finite bound for what is above it.
-func quantile(buckets map[float64]uint64, q float64) float64 {
-	all := slices.Sorted(maps.Keys(buckets))
-	total := float64(buckets[math.Inf(1)])
-	if total == 0 {
-		return math.NaN()
+// quantile is what histogram_quantile makes of the counts; NaN of none.
+func quantile(counts map[float64]uint64, q float64) float64 {
+	var buckets promql.Buckets
+	for bound, n := range counts {
+		buckets = append(buckets, promql.Bucket{UpperBound: bound, Count: float64(n)})
 	}
-	lower, below := 0.0, 0.0
-	for _, bound := range all {
-		n := float64(buckets[bound])
-		if n >= q*total {
-			if math.IsInf(bound, 1) {
-				return lower
-			}
-			return lower + (bound-lower)*(q*total-below)/(n-below)
-		}
-		lower, below = bound, n
-	}
-	return lower
+	v, _, _, _, _, _ := promql.BucketQuantile(q, buckets)
+	return v
 }
 
 // readStages asks a daemon for its histograms.
 func readStages(ctx context.Context, w *stack.Windvane) (stageCounts, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL()+"/metrics", http.NoBody)
+	text, err := w.Ask(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
-	a, err := http.DefaultClient.Do(q)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = a.Body.Close() }() // it was read
-	if a.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", q.URL, a.Status)
-	}
-	return parseStages(a.Body)
+	return parseStages(strings.NewReader(text))
 }
 
 func parseStages(text io.Reader) (stageCounts, error) {

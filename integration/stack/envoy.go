@@ -4,11 +4,9 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"text/template"
-	"time"
 )
 
 //go:embed envoy.yaml.tmpl
@@ -43,10 +41,8 @@ func (s *Stack) StartGateway(ctx context.Context, name string, ports ...string) 
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
 	return g, g.await(ctx, func(ctx context.Context) error {
-		listeners, err := g.ask(ctx, client, "/listeners")
+		listeners, err := g.Ask(ctx, "/listeners")
 		if err != nil {
 			return err
 		}
@@ -55,18 +51,12 @@ func (s *Stack) StartGateway(ctx context.Context, name string, ports ...string) 
 				return fmt.Errorf("no listener at port %s among %q", p, listeners)
 			}
 		}
-		_, err = g.ask(ctx, client, "/ready")
+		_, err = g.Ask(ctx, "/ready")
 		return err
 	})
 }
 
 // Ask returns what the administration interface answers to a GET, as of /stats/prometheus.
 func (g *Gateway) Ask(ctx context.Context, path string) (string, error) {
-	client := &http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	return g.ask(ctx, client, path)
-}
-
-func (g *Gateway) ask(ctx context.Context, client *http.Client, path string) (string, error) {
-	return get(ctx, client, "http://"+g.Admin+path)
+	return get(ctx, "http://"+g.Admin+path)
 }

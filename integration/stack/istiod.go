@@ -3,9 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
-	"time"
 )
 
 // istiod is where istiod listens.
@@ -55,10 +53,8 @@ func (s *Stack) StartIstiod(ctx context.Context) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("istiod: %w", err)
 	}
-	client := &http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
 	return p, p.await(ctx, func(ctx context.Context) error {
-		_, err := get(ctx, client, "http://"+s.istiod.http+"/ready")
+		_, err := get(ctx, "http://"+s.istiod.http+"/ready")
 		return err
 	})
 }

@@ -205,7 +205,7 @@ func (k *Kubelet) run(ctx context.Context, name string, d *deployment) (*Node, e
 		return nil, err
 	}
 	err = n.await(ctx, func(ctx context.Context) error {
-		_, err := get(ctx, http.DefaultClient, "http://"+n.Address+"/-/workers")
+		_, err := get(ctx, "http://"+n.Address+"/-/workers")
 		return err
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	_ "embed"
-	"net/http"
 	"os"
 	"strings"
 	"text/template"
@@ -65,7 +64,7 @@ func (p *Prometheus) Restart(ctx context.Context) (err error) {
 		return err
 	}
 	return p.await(ctx, func(ctx context.Context) error {
-		_, err := get(ctx, http.DefaultClient, p.URL()+"/-/ready")
+		_, err := get(ctx, p.URL()+"/-/ready")
 		return err
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -67,7 +66,7 @@ func (w *Windvane) Start(ctx context.Context) (err error) {
 		return err
 	}
 	return w.await(ctx, func(ctx context.Context) error {
-		_, err := get(ctx, http.DefaultClient, w.URL()+"/-/ready")
+		_, err := w.Ask(ctx, "/-/ready")
 		return err
 	})
 }
@@ -75,9 +74,14 @@ func (w *Windvane) Start(ctx context.Context) (err error) {
 // URL is where it answers.
 func (w *Windvane) URL() string { return "http://" + w.Address }
 
+// Ask returns what the daemon answers to a GET, as of /metrics.
+func (w *Windvane) Ask(ctx context.Context, path string) (string, error) {
+	return get(ctx, w.URL()+path)
+}
+
 // Status asks the daemon.
 func (w *Windvane) Status(ctx context.Context) (api.Mesh, error) {
-	text, err := get(ctx, http.DefaultClient, w.URL()+"/api/v1/status")
+	text, err := w.Ask(ctx, "/api/v1/status")
 	if err != nil {
 		return api.Mesh{}, err
 	}
