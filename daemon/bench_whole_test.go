@@ -87,7 +87,7 @@ func benchWhole(t *testing.T, b *bench.Report, services, cycles int) {
 	defer func() { _ = tb.Close() }()
 	r := &rig{t: t, dir: t.TempDir()}
 	r.write("windvane.toml", fmt.Sprintf(configText, tb.PrometheusURL()))
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, tb.KubernetesURL()))
+	r.write("kubeconfig", testbed.Kubeconfig(tb.KubernetesURL()))
 	var text strings.Builder
 	for i := range services {
 		_, _ = fmt.Fprintf(&text, serviceText, fmt.Sprintf("s%04d", i))

@@ -18,6 +18,7 @@ import (
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/sim/testbed"
 )
 
 const crashWorkloads = `
@@ -244,7 +245,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	defer server.Close()
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	r.write("windvane.toml", fmt.Sprintf(configText, server.URL))
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, server.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
 	if err := r.testbed.Advance(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}

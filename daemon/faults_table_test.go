@@ -19,6 +19,7 @@ import (
 	"github.com/windvane/windvane/daemon/observe"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/sim/testbed"
 )
 
 // event is a line of the table: what is wrong, and what the person at the screen sees.
@@ -155,7 +156,7 @@ func newGate(t *testing.T, n int, e event, exe string) *gate {
 	server := httptest.NewServer(g)
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 	t.Cleanup(server.Close)
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, server.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
 	text := strings.Replace(fmt.Sprintf(configText, server.URL), `"state"`, fmt.Sprintf(`"state-%d"`, n), 1)
 	if e.patient {
 		text = strings.ReplaceAll(text, `"1m"`, `"1s"`)

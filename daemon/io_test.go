@@ -20,6 +20,7 @@ import (
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/sim/testbed"
 )
 
 // failure is what becomes of one call.
@@ -179,7 +180,7 @@ func TestTheNthCallFails(t *testing.T) {
 	defer server.Close()
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	r.write("windvane.toml.in", fmt.Sprintf(configText, server.URL))
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, server.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
 	if err := r.testbed.Advance(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}

@@ -136,15 +136,6 @@ builtin = "tabular"
 deadline = "1m"
 `
 
-const kubeconfigText = `
-apiVersion: v1
-kind: Config
-clusters: [{name: testbed, cluster: {server: %q}}]
-contexts: [{name: testbed, context: {cluster: testbed, user: nobody}}]
-current-context: testbed
-users: [{name: nobody, user: {}}]
-`
-
 // newRig writes the files and opens the testbed; nothing runs yet.
 func newRig(t *testing.T, authority, policies string) *rig {
 	t.Helper()
@@ -165,7 +156,7 @@ func newRig(t *testing.T, authority, policies string) *rig {
 		}
 	})
 	r.write("windvane.toml", fmt.Sprintf(configText, tb.PrometheusURL()))
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, tb.KubernetesURL()))
+	r.write("kubeconfig", testbed.Kubeconfig(tb.KubernetesURL()))
 	r.rules(authority, policies)
 	return r
 }

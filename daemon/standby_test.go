@@ -21,6 +21,7 @@ import (
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/sim/testbed"
 )
 
 // sharedCluster stands before the testbed's API server, and keeps Leases and ConfigMaps.
@@ -135,7 +136,7 @@ func (c *sharedCluster) take() []string {
 func sharing(t *testing.T) (*rig, *sharedCluster) {
 	r := newRig(t, "act", thresholdActive)
 	c := newSharedCluster(t, r.testbed.KubernetesURL())
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, c.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(c.URL))
 	r.write("windvane.toml", fmt.Sprintf(configText, r.testbed.PrometheusURL())+"\n[lease]\nnamespace = \"default\"\nname = \"windvane\"\nduration = \"3s\"\n")
 	return r, c
 }

@@ -79,14 +79,6 @@ kubeconfig_file = %q
 timeout = "2m"
 %s`
 
-const kubeconfigText = `apiVersion: v1
-kind: Config
-clusters: [{name: station, cluster: {server: %q}}]
-contexts: [{name: station, context: {cluster: station, user: nobody}}]
-current-context: station
-users: [{name: nobody, user: {}}]
-`
-
 // Open builds the mesh, lets the time before its start pass, and starts the daemon. The
 // caller must Close the station.
 func Open(ctx context.Context, o Options) (_ *Station, err error) {
@@ -139,7 +131,7 @@ func (s *Station) startDaemon(ctx context.Context) error {
 func (s *Station) writeFiles() error {
 	for name, text := range map[string]string{
 		configFile:     fmt.Sprintf(configText, s.rulesFile(), stateDirectory, s.testbed.PrometheusURL(), kubeconfigFile, s.o.Plugins),
-		kubeconfigFile: fmt.Sprintf(kubeconfigText, s.testbed.KubernetesURL()),
+		kubeconfigFile: testbed.Kubeconfig(s.testbed.KubernetesURL()),
 		s.rulesFile():  string(s.o.Rules),
 	} {
 		if err := os.WriteFile(filepath.Join(s.o.Dir, name), []byte(text), 0o600); err != nil {

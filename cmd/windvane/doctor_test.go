@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,8 +26,7 @@ func TestFirstSteps(t *testing.T) {
 	defer func() { _ = bed.Close() }()
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := os.WriteFile(kubeconfig, fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Config","clusters":[{"name":"bed","cluster":{"server":%q}}],
-		"contexts":[{"name":"bed","context":{"cluster":"bed","user":"nobody"}}],"current-context":"bed","users":[{"name":"nobody","user":{}}]}`, bed.KubernetesURL()), 0o600); err != nil {
+	if err := os.WriteFile(kubeconfig, []byte(testbed.Kubeconfig(bed.KubernetesURL())), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// run runs windvane while the mesh's clock is that of the machine.

@@ -127,14 +127,6 @@ name = "candidate"
 plugin = "rules"
 role = "shadow"
 `,
-	"kubeconfig": `
-apiVersion: v1
-kind: Config
-clusters: [{name: testbed, cluster: {server: %q}}]
-contexts: [{name: testbed, context: {cluster: testbed, user: nobody}}]
-current-context: testbed
-users: [{name: nobody, user: {}}]
-`,
 }
 
 // commandLines have a line for every subcommand, to be given beside the daemon; where it is
@@ -206,8 +198,10 @@ func TestObserveWritesNothing(t *testing.T) {
 	}
 	defer func() { _ = o.testbed.Close() }()
 	dir := t.TempDir()
-	for name, text := range observedFiles {
-		text = strings.Replace(strings.Replace(text, "%s", o.testbed.PrometheusURL(), 1), "%q", strconv.Quote(o.testbed.KubernetesURL()), 1)
+	files := maps.Clone(observedFiles)
+	files["kubeconfig"] = testbed.Kubeconfig(o.testbed.KubernetesURL())
+	for name, text := range files {
+		text = strings.Replace(text, "%s", o.testbed.PrometheusURL(), 1)
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			t.Fatal(err)

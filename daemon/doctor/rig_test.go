@@ -3,7 +3,6 @@ package doctor_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -183,15 +182,6 @@ role = "active"
 authority = "act"
 `
 
-const kubeconfigText = `
-apiVersion: v1
-kind: Config
-clusters: [{name: bed, cluster: {server: %q}}]
-contexts: [{name: bed, context: {cluster: bed, user: nobody}}]
-current-context: bed
-users: [{name: nobody, user: {}}]
-`
-
 func newRig(t *testing.T) *rig { return rigOn(t, newBed(t)) }
 
 // newBed opens a testbed that has run for a while.
@@ -216,7 +206,7 @@ func newBed(t *testing.T) *testbed.Testbed {
 func rigOn(t *testing.T, bed *testbed.Testbed) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), bed: bed, prom: newProxy(t, bed.PrometheusURL()), kube: newProxy(t, bed.KubernetesURL()), rules: rulesText, conf: confText}
-	r.write("kubeconfig", fmt.Sprintf(kubeconfigText, r.kube.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(r.kube.URL))
 	if err := os.Mkdir(filepath.Join(r.dir, "state"), 0o750); err != nil {
 		t.Fatal(err)
 	}

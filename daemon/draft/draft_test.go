@@ -29,15 +29,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-const kubeconfigText = `
-apiVersion: v1
-kind: Config
-clusters: [{name: bed, cluster: {server: %q}}]
-contexts: [{name: bed, context: {cluster: bed, user: nobody}}]
-current-context: bed
-users: [{name: nobody, user: {}}]
-`
-
 // newBed is a mesh that has run for a while: with the shipped rules, or without any.
 func newBed(t *testing.T, recordingRules []byte) (*testbed.Testbed, daemon.DraftOptions) {
 	t.Helper()
@@ -67,7 +58,7 @@ func newBed(t *testing.T, recordingRules []byte) (*testbed.Testbed, daemon.Draft
 func kubeconfig(t *testing.T, url string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(path, fmt.Appendf(nil, kubeconfigText, url), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(testbed.Kubeconfig(url)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -26,6 +26,7 @@ import (
 	"github.com/windvane/windvane/daemon/alerts"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/sim/testbed"
 )
 
 const secret = "s3cret"
@@ -70,19 +71,10 @@ kubeconfig_file = "kubeconfig"
 credentials_file = "windvane.secret"
 `
 
-const kubeconfigText = `
-apiVersion: v1
-kind: Config
-clusters: [{name: none, cluster: {server: "http://127.0.0.1:1"}}]
-contexts: [{name: none, context: {cluster: none, user: nobody}}]
-current-context: none
-users: [{name: nobody, user: {}}]
-`
-
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir()}
-	for name, text := range map[string]string{"shop.toml": rulesText, "windvane.toml": configText, "kubeconfig": kubeconfigText, "windvane.secret": secret + "\n"} {
+	for name, text := range map[string]string{"shop.toml": rulesText, "windvane.toml": configText, "kubeconfig": testbed.Kubeconfig("http://127.0.0.1:1"), "windvane.secret": secret + "\n"} {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
