@@ -20,6 +20,7 @@ func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
 	services := m.PolicyServices()
 	d := dataset.Of(m.Name, m.Interval, m.Knobs(), services)
 	var open *journal.Intent
+	left := queue{services: services}
 	for r, err := range journal.Read(dir) {
 		if err != nil {
 			return nil, fmt.Errorf("collect: %w", err)
@@ -41,6 +42,9 @@ func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
 			if open == nil || o.Cycle != open.Cycle {
 				continue
 			}
+			if left.over(held(*open), o.State) {
+				continue
+			}
 			if row, ok := rowOf(d.Knobs, services, *open, o); ok {
 				if err := d.Append(row); err != nil {
 					return nil, fmt.Errorf("collect: cycle %d: %w", o.Cycle, err)
@@ -51,13 +55,18 @@ func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
 	return d, nil
 }
 
+// held are the settings that an intent left in force.
+func held(i journal.Intent) policy.Action {
+	if i.Act {
+		return i.Guarded
+	}
+	return i.Live
+}
+
 // rowOf is the interval between an intent and its outcome; false if its settings are
 // not known, or are those of other knobs.
 func rowOf(ids []policy.KnobID, services []policy.Service, i journal.Intent, o journal.Outcome) (dataset.Row, bool) {
-	held := i.Live
-	if i.Act {
-		held = i.Guarded
-	}
+	held := held(i)
 	away := o.Verified != nil && len(o.Verified.Away) > 0
 	if o.Partial || away || o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, policy.Rounding) {
 		return dataset.Row{}, false
