@@ -41,6 +41,18 @@ fetch_envoy() {
 	rm -r "$dir"
 }
 
+# apt_download [OPTION…] downloads $package to the directory in which it runs. The warning
+# that root needs no sandbox is of no use to anybody.
+apt_download() { apt-get --quiet=2 "$@" download "$package" 2> >(grep -v unsandboxed >&2); }
+
+# As apt_download, with lists of packages of its own, for a machine that has none or old
+# ones: nobody but root may renew those.
+apt_download_afresh() {
+	mkdir -p apt/lists/partial apt/cache/archives/partial
+	local own=(-o "Dir::State::lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt/cache")
+	apt-get --quiet=2 "${own[@]}" update >&2 && apt_download "${own[@]}"
+}
+
 # fetch_debian PACKAGE PROGRAM=NAME…
 fetch_debian() {
 	local package=$1 pair missing=
@@ -50,8 +62,8 @@ fetch_debian() {
 	echo "fetching Debian's $package" >&2
 	local dir
 	dir=$(mktemp -d)
-	if ! (cd "$dir" && apt-get --quiet=2 download "$package" 2>&1 | { grep -v unsandboxed || true; } >&2 && dpkg-deb -x "$package"_*.deb .); then
-		echo "Debian's $package cannot be fetched; \`apt-get update\` may help" >&2
+	if ! (cd "$dir" && { apt_download || apt_download_afresh; } && dpkg-deb -x "$package"_*.deb .); then
+		echo "Debian's $package cannot be fetched: see what apt-get says above" >&2
 		rm -r "$dir"
 		return 1
 	fi
