@@ -18,8 +18,9 @@ demo: build ## watch the daemon learn an emulated mesh and hold its objectives, 
 test: ## all quick tests, with the race detector and in random order
 	go test -race -shuffle=on -count=1 ./...
 
-lint: ## formatting and the linters of .golangci.yml, built from the tools module once
+lint: ## formatting, the linters of .golangci.yml, and the contract of plugins/proto with buf; both are built from tools once
 	@linter=$$(tools/linter.sh) && "$$linter" run ./...
+	@tools/proto.sh check
 
 # TRACE: the full trace of examples/mo1, else the shipped sample. Each package of BENCHED has a TestBench.
 BENCHED := sim/model sim/train daemon/journal daemon/explain plugins/search daemon
@@ -48,7 +49,7 @@ package: ## the Debian and the RPM package into dist, as in make package VERSION
 
 .PHONY: integration
 integration: ## the tests against a real mesh: etcd, kube-apiserver, istiod and Envoy, built the first time (about 10 minutes); needs python3 with pip
-	@programs=$$(integration/tools/build.sh) && WINDVANE_PROGRAMS="$$programs" go test -tags integration -count=1 -v ./integration/...
+	@programs=$$(integration/tools/build.sh) && WINDVANE_PROGRAMS="$$programs" go test -tags integration -count=1 -timeout 25m -v ./integration/...
 
 .PHONY: mesh mesh-evaluate
 mesh: ## a real mesh, kept up until Ctrl-C: prints where it is, a windvane configuration for it, and how to load it
