@@ -142,6 +142,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	d.current.Store(g)
 	d.registry.MustRegister(parts{d})
+	d.lease.register(d.registry)
 	if d.server, err = d.newServer(); err != nil {
 		return nil, errors.Join(err, d.journal.Close())
 	}

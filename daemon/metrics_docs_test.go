@@ -48,11 +48,12 @@ target = 0.95
 // service, and the API server a workload, that the rules file does not name.
 func exercised(t *testing.T) *rig {
 	t.Helper()
-	r := newRig(t, "act", "")
+	r, c := sharing(t)
 	r.write("windvane.toml", strings.Replace(readFile(t, r.dir+"/windvane.toml"), `builtin = "tabular"`, `command = ["/bin/false"]`, 1))
 	service := strings.Replace(fmt.Sprintf(serviceText, "information"), "target = 0.95", `budget = "all"`, 1)
 	r.write("rules.d/shop.toml", fmt.Sprintf(rulesText, service, "act", everyPolicy))
 	r.start()
+	r.leads(c)
 	r.run(3)
 	r.kubernetes(http.MethodPatch, shopPath, "application/json-patch+json",
 		`[{"op":"add","path":"/spec/http/0/route/0/weight","value":3},{"op":"add","path":"/spec/http/0/route/1/weight","value":97}]`)
@@ -125,7 +126,7 @@ func known() map[string][]string {
 		levels = append(levels, string(a))
 	}
 	return map[string][]string{
-		"mesh": {"shop"}, "service": {"information"}, "signal": {"latency"}, "budget": {"all"}, "policy": {"simple", "candidate", "broken"},
+		"mesh": {"shop"}, "service": {"information"}, "signal": {"latency"}, "budget": {"all"}, "lease": {"default/windvane"}, "policy": {"simple", "candidate", "broken"},
 		"role": {"active", "shadow", "fallback"}, "plugin": {"rules", "planner"}, "route": {"default/shop/information"},
 		"destination": {"v1", "v2"}, "deployment": {"default/node-v1", "default/node-v2"}, "window": {"5m", "30m", "1h", "2h", "6h", "1d", "3d"},
 		"verdict":   {string(verify.Undecided), string(verify.Converged), string(verify.NotYet), string(verify.Failed)},

@@ -184,9 +184,15 @@ func TestStandbyTakesOver(t *testing.T) {
 	if got := c.take(); len(got) > 0 {
 		t.Fatalf("the stand-by wrote %v", got)
 	}
+	if holds, transitions := r.leader(); holds != 0 || transitions != 0 {
+		t.Errorf("standing by: windvane_leader %v after %v transitions", holds, transitions)
+	}
 	c.hold("")
 	r.leads(c)
 	r.acted()
+	if holds, transitions := r.leader(); holds != 1 || transitions != 1 {
+		t.Errorf("acting: windvane_leader %v after %v transitions", holds, transitions)
+	}
 	log := c.take()
 	i := slices.IndexFunc(log, func(s string) bool { return s == "PATCH shop" })
 	if i < 1 || log[i-1] != "PUT windvane" {
@@ -199,6 +205,9 @@ func TestStandbyTakesOver(t *testing.T) {
 	r.stop()
 	if who := c.holder(); who != "" {
 		t.Errorf("after the stop %s holds the lease", who)
+	}
+	if holds, transitions := r.leader(); holds != 0 || transitions != 1 {
+		t.Errorf("after the stop: windvane_leader %v after %v transitions", holds, transitions)
 	}
 
 	// Another daemon, with nothing of its own: the settings that it finds are those of the first,
