@@ -139,8 +139,8 @@ func TestChecks(t *testing.T) {
 		{"a latency that is no quantile", replace("'windvane:latency_seconds:p95'", "'windvane:carried:rate'"), "buckets", "compute/latency", doctor.Unknown, "no histogram_quantile", ""},
 		{"permissions that are missing", deny("patch virtualservices", "update deployments/scale"), "permissions", "api server", doctor.Problem, "may not patch virtualservices default/shop", ""},
 		{
-			"what is missing as rules", deny("patch virtualservices", "update deployments/scale"), "permissions", "api server", doctor.Problem, "update deployments/scale",
-			"  - apiGroups: [apps]\n    resources: [deployments/scale]\n    verbs: [update]",
+			"what is missing as rules", deny("update deployments/scale"), "permissions", "api server", doctor.Problem, "update deployments/scale",
+			"bound to in namespace default:\nrules:\n  - apiGroups: [apps]\n    resources: [deployments/scale]\n    verbs: [update]",
 		},
 		{
 			"no reviews", func(r *rig) {

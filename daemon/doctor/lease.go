@@ -41,7 +41,7 @@ func (e *examination) lease(ctx context.Context) {
 	case err != nil:
 		add(object, Unknown, err.Error(), "ask as the daemon's user: kubectl auth can-i update leases -n "+l.Namespace)
 	case len(missing) > 0:
-		add(object, Problem, "windvane may not "+some(missing)+": it stands by for ever", "add to the Role or ClusterRole of windvane there:\n"+role(missing))
+		add(object, Problem, "windvane may not "+some(missing)+": it stands by for ever", grant(missing))
 	default:
 		add(object, OK, fmt.Sprintf("it may be held and handed over; another daemon takes over within %v", l.Duration), "")
 	}

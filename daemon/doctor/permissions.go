@@ -29,7 +29,7 @@ func (e *examination) permissions(ctx context.Context, m Mesh) {
 	case len(missing) == 0:
 		add("api server", OK, fmt.Sprintf("all that authority %s needs (%s) is allowed", m.Rules.Guard.Authority, plural(len(needed), "permission")), "")
 	default:
-		add("api server", Problem, "windvane may not "+some(missing), "add to the Role or ClusterRole of windvane there:\n"+role(missing))
+		add("api server", Problem, "windvane may not "+some(missing), grant(missing))
 	}
 }
 
@@ -75,6 +75,23 @@ func some(missing []actuate.Permission) string {
 		words = append(words, fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(words, ", ")
+}
+
+// grant says what to add to windvane's roles, namespace by namespace.
+func grant(missing []actuate.Permission) string {
+	var order []string
+	in := map[string][]actuate.Permission{}
+	for _, p := range missing {
+		if in[p.Namespace] == nil {
+			order = append(order, p.Namespace)
+		}
+		in[p.Namespace] = append(in[p.Namespace], p)
+	}
+	var b strings.Builder
+	for _, namespace := range order {
+		fmt.Fprintf(&b, "add to the Role or ClusterRole that windvane is bound to in namespace %s:\n%s", namespace, role(in[namespace]))
+	}
+	return b.String()
 }
 
 // role writes the rules that are missing as YAML, one for each resource.
