@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/alecthomas/kingpin/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/windvane/windvane/integration/inforce"
 	"github.com/windvane/windvane/integration/stack"
@@ -49,6 +51,7 @@ func addEvaluate(app *kingpin.Application, commands map[string]func(context.Cont
 	intervals := c.Flag("intervals", "Seconds of each run that is judged. Default: 600, or 5.").Int()
 	sweep := c.Flag("sweep", "Seconds of each run of the sweep that is not given up before. Default: 200, or 4.").Int()
 	tries := c.Flag("tries", "Settings that the sweep runs, at most. Default: all 98, or 1.").Int()
+	meshes := c.Flag("meshes", "Meshes to work at side by side, each of about half a core.").Default("1").Int()
 	asJSON := c.Flag("json", "Write the result to a file, too, anew after each run.").PlaceHolder("FILE").String()
 	commands["evaluate"] = func(ctx context.Context) error {
 		n := full
@@ -73,8 +76,11 @@ func addEvaluate(app *kingpin.Application, commands map[string]func(context.Cont
 				*f.is = f.given
 			}
 		}
-		return withMesh(ctx, *programs, func(ctx context.Context, m *stack.Mesh) error {
-			return evaluate(ctx, m, n, *seed, *asJSON)
+		if *meshes < 1 {
+			return fmt.Errorf("evaluate: --meshes %d: want at least 1", *meshes)
+		}
+		return withMeshes(ctx, *programs, *meshes, func(ctx context.Context, all []*stack.Mesh) error {
+			return evaluate(ctx, all, n, *seed, *asJSON)
 		})
 	}
 }
@@ -82,26 +88,35 @@ func addEvaluate(app *kingpin.Application, commands map[string]func(context.Cont
 // evaluation is one that runs.
 type evaluation struct {
 	size
-	*rig
-	file   string // of the result; empty: none
-	result *result
-	meter  *progress.Meter
+	seed  uint64
+	file  string    // of the result; empty: none
+	rigs  chan *rig // that are free
+	meter *progress.Meter
 
+	mu       sync.Mutex
+	result   *result
 	done, of int // intervals
 }
 
-func evaluate(ctx context.Context, m *stack.Mesh, n size, seed uint64, file string) (err error) {
-	e := &evaluation{size: n, file: file, result: newResult(n, seed), meter: progress.New("mesh", os.Stderr)}
+func evaluate(ctx context.Context, meshes []*stack.Mesh, n size, seed uint64, file string) error {
+	e := &evaluation{
+		size: n, seed: seed, file: file, rigs: make(chan *rig, len(meshes)),
+		result: newResult(n, seed, len(meshes)), meter: progress.New("mesh", os.Stderr),
+	}
 	defer e.meter.Stop()
 	runs := n.seeds * len(judged) * len(controllers)
 	e.of = n.warm + n.explore + runs*(n.warm+n.intervals) + len(judged)*n.sweep.tries*(n.warm+n.sweep.intervals)
 	if n.sweep.probe > 0 {
 		e.of += len(judged) * 9 * (n.warm + n.sweep.probe)
 	}
-	if e.rig, err = newRig(m, e.pass); err != nil {
-		return err
+	for _, m := range meshes {
+		r, err := newRig(m, e.pass)
+		if err != nil {
+			return err
+		}
+		e.rigs <- r
 	}
-	err = e.all(ctx, seed)
+	err := e.all(ctx)
 	e.meter.Stop()
 	if err2 := printResult(os.Stdout, e.result); err2 != nil {
 		return errors.Join(err, err2)
@@ -114,6 +129,8 @@ func evaluate(ctx context.Context, m *stack.Mesh, n size, seed uint64, file stri
 
 // pass tells of intervals that have passed, and of others that are not needed.
 func (e *evaluation) pass(intervals, spared int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.done += intervals
 	e.of -= spared
 	e.meter.Count("intervals", e.done, max(e.done, e.of))
@@ -122,97 +139,131 @@ func (e *evaluation) pass(intervals, spared int) {
 // judged are the kinds of load that controllers are judged on.
 var judged = []string{periodic, crowd}
 
-// all runs the parts. The loads for learning and for the sweeps have seeds of their own.
-func (e *evaluation) all(ctx context.Context, seed uint64) error {
-	const apart = 1_000_000
-	switches, err := inforce.Measure(ctx, e.actuator, e.mesh.Shop, e.switches)
-	if err != nil {
-		return fmt.Errorf("patch to the last answer under the old rule: %w", err)
+// apart keeps the loads for learning and for the sweeps from those that are judged.
+const apart = 1_000_000
+
+// job is a part of an evaluation, at a mesh of its own while it lasts.
+type job func(context.Context, *rig) error
+
+// each does jobs in their order, as many at a time as there are meshes.
+func (e *evaluation) each(ctx context.Context, jobs []job) error {
+	running, ctx := errgroup.WithContext(ctx)
+	for _, do := range jobs {
+		r := <-e.rigs
+		running.Go(func() error {
+			defer func() { e.rigs <- r }()
+			return do(ctx, r)
+		})
 	}
-	e.result.switched(switches)
-	s, err := newScene(exploring, seed+apart, e.warm, e.explore)
-	if err != nil {
-		return err
-	}
-	l, err := e.learn(ctx, s)
-	if err != nil {
-		return err
-	}
-	e.result.learned(l)
-	settings := map[string]*static{}
-	for _, kind := range judged {
-		if settings[kind], err = e.best(ctx, kind, seed+apart); err != nil {
-			return err
-		}
-		e.result.Static[kind] = settings[kind]
-	}
-	for k := range e.seeds {
-		for _, kind := range judged {
-			if s, err = newScene(kind, seed+uint64(k), e.warm, e.intervals); err != nil {
-				return err
-			}
-			for _, controller := range controllers {
-				if err := e.judge(ctx, kind, controller, s, settings[kind], l); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	return running.Wait()
 }
 
-// best finds the best static setting for a kind of load.
-func (e *evaluation) best(ctx context.Context, kind string, seed uint64) (*static, error) {
-	s, err := newScene(kind, seed, e.warm, e.sweep.intervals)
+// all learns and sweeps, and then judges.
+func (e *evaluation) all(ctx context.Context) error {
+	var l *lesson
+	settings := make([]*static, len(judged))
+	jobs := []job{func(ctx context.Context, r *rig) (err error) { l, err = e.learn(ctx, r); return err }}
+	for i, kind := range judged {
+		jobs = append(jobs, func(ctx context.Context, r *rig) (err error) { settings[i], err = e.best(ctx, r, kind); return err })
+	}
+	if err := e.each(ctx, jobs); err != nil {
+		return err
+	}
+	jobs = nil
+	for k := range e.seeds {
+		for i, kind := range judged {
+			s, err := newScene(kind, e.seed+uint64(k), e.warm, e.intervals)
+			if err != nil {
+				return err
+			}
+			jobs = append(jobs, func(ctx context.Context, r *rig) error {
+				for _, controller := range controllers {
+					if err := e.judge(ctx, r, kind, controller, s, settings[i], l); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return e.each(ctx, jobs)
+}
+
+// learn measures how soon a patch is in force, and has windvane learn.
+func (e *evaluation) learn(ctx context.Context, r *rig) (*lesson, error) {
+	switches, err := inforce.Measure(ctx, r.actuator, r.mesh.Shop, e.switches)
+	if err != nil {
+		return nil, fmt.Errorf("patch to the last answer under the old rule: %w", err)
+	}
+	s, err := newScene(exploring, e.seed+apart, e.warm, e.explore)
 	if err != nil {
 		return nil, err
 	}
-	found, err := e.search(ctx, s, e.sweep)
+	l, err := r.learn(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return l, e.tell(func(to *result) error {
+		to.switched(switches)
+		to.learned(l)
+		return nil
+	})
+}
+
+// best finds the best static setting for a kind of load.
+func (e *evaluation) best(ctx context.Context, r *rig, kind string) (*static, error) {
+	s, err := newScene(kind, e.seed+apart, e.warm, e.sweep.intervals)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.search(ctx, s, e.sweep)
 	if err != nil {
 		return nil, fmt.Errorf("sweep for %s load: %w", kind, err)
 	}
-	return found, nil
+	return found, e.tell(func(to *result) error {
+		to.Static[kind] = found
+		return nil
+	})
 }
 
 // judge runs a controller on a scene.
-func (e *evaluation) judge(ctx context.Context, kind, controller string, s scene, setting *static, l *lesson) error {
+func (e *evaluation) judge(ctx context.Context, r *rig, kind, controller string, s scene, setting *static, l *lesson) error {
 	name := fmt.Sprintf("%s-%s-%d", controller, kind, s.seed)
 	var rec *record
 	var err error
 	extra := measured{}
 	under := func(w *stack.Windvane) (err error) {
-		if rec, err = e.play(ctx, s, nil); err != nil {
+		if rec, err = r.play(ctx, s, nil); err != nil {
 			return err
 		}
 		return extra.read(ctx, w, rec, controller == tabular)
 	}
 	switch controller {
 	case threshold:
-		err = e.controlled(ctx, name, shedding, under)
+		err = r.controlled(ctx, name, shedding, under)
 	case tabular:
-		err = e.controlled(ctx, name, l.planning(), under)
+		err = r.controlled(ctx, name, l.planning(), under)
 	default:
 		a := initial
 		if controller == fixed {
 			a = setting.action()
 		}
-		if err = e.set(ctx, a); err == nil {
-			rec, err = e.play(ctx, s, nil)
+		if err = r.set(ctx, a); err == nil {
+			rec, err = r.play(ctx, s, nil)
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := e.result.add(kind, controller, s.seed, rec, extra, l); err != nil {
-		return err
-	}
-	return e.keep()
+	return e.tell(func(to *result) error { return to.add(kind, controller, s.seed, rec, extra, l) })
 }
 
-// keep writes the result as far as it is there.
-func (e *evaluation) keep() error {
-	if e.file == "" {
-		return nil
+// tell adds to the result, and writes it as far as it is there.
+func (e *evaluation) tell(add func(*result) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := add(e.result); err != nil || e.file == "" {
+		return err
 	}
 	text, err := json.MarshalIndent(e.result, "", "  ")
 	if err != nil {

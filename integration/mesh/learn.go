@@ -75,19 +75,18 @@ func (r *rig) learn(ctx context.Context, s scene) (*lesson, error) {
 	return l, err
 }
 
-// planning are the policies of windvane's that has learned; the artefact is beside the
-// directory of its rules.
+// planning are the policies of windvane's that has learned, at whatever mesh.
 func (l *lesson) planning() string {
 	return fmt.Sprintf(`
 [[policy]]
 name = "planner"
 plugin = "planner"
 role = "active"
-artefact = "../learn/artefacts/%s"
+artefact = %q
 
 [[policy]]
 name = "shed"
 plugin = "shed"
 role = "fallback"
-`, filepath.Base(l.artefact))
+`, l.artefact)
 }

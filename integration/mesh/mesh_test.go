@@ -169,7 +169,7 @@ windvane_loop_stage_duration_seconds_count{mesh="shop",stage="apply"} 100
 }
 
 func TestBars(t *testing.T) {
-	r := newResult(smoke, 1001)
+	r := newResult(smoke, 1001, 1)
 	for _, x := range []struct {
 		controller, service string
 		violated            float64
@@ -199,7 +199,7 @@ func TestBars(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	r := newResult(smoke, 1001)
+	r := newResult(smoke, 1001, 1)
 	r.Static[crowd] = &static{V1: map[string]float64{"information": .5, "compute": .5}, Tried: 1}
 	r.Rows = []row{{Load: crowd, Seed: 1001, Controller: none, Service: "compute", ViolatedClient: ratio(1, 4), CarriedRatio: ratio(4, 5), OptimumPredicted: ratio(1, 1), Failed: 3}}
 	r.Failures["crowd none: status 504"] = 3

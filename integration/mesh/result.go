@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"os/exec"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 type result struct {
 	Commit    string             `json:"commit"`
 	Cores     int                `json:"cores"`
+	Meshes    int                `json:"meshes"` // that shared the cores
 	Seed      uint64             `json:"seed"`
 	Intervals int                `json:"intervals"` // of each run, a second each
 	Budget    float64            `json:"budget_ratio"`
@@ -61,9 +63,9 @@ type row struct {
 	LateSeconds      *float64 `json:"late_p99_seconds"`        // how late requests left: that much of the latencies is the load generator's
 }
 
-func newResult(n size, seed uint64) *result {
+func newResult(n size, seed uint64, meshes int) *result {
 	r := &result{
-		Commit: "unknown", Cores: runtime.NumCPU(), Seed: seed, Intervals: n.intervals, Budget: stack.Budget,
+		Commit: "unknown", Cores: runtime.NumCPU(), Meshes: meshes, Seed: seed, Intervals: n.intervals, Budget: stack.Budget,
 		Bounds: map[string]float64{}, Static: map[string]*static{}, Failures: map[string]int{}, stages: stageCounts{},
 	}
 	if out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12").Output(); err == nil {
@@ -121,6 +123,9 @@ func (r *result) add(kind, controller string, seed uint64, rec *record, x measur
 		}
 		r.Rows = append(r.Rows, w)
 	}
+	slices.SortStableFunc(r.Rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.Seed, b.Seed), cmp.Compare(slices.Index(judged, a.Load), slices.Index(judged, b.Load)))
+	})
 	r.Bars = r.bars()
 	r.fail(kind+" "+controller, rec)
 	r.stages.add(x.stages)

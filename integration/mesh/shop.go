@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/windvane/windvane/integration/stack"
@@ -35,9 +37,9 @@ builtin = "tabular"
 builtin = "threshold"
 `
 
-// withMesh starts a mesh in a directory of its own, which is kept after an error other than
-// an interruption, for its logs. Whatever happens no process is left behind.
-func withMesh(ctx context.Context, programs string, use func(context.Context, *stack.Mesh) error) (err error) {
+// withMeshes starts meshes, each in a directory of its own, which are kept after an error
+// other than an interruption, for their logs. Whatever happens no process is left behind.
+func withMeshes(ctx context.Context, programs string, n int, use func(context.Context, []*stack.Mesh) error) (err error) {
 	if programs == "" {
 		return errors.New("there are no programs: export WINDVANE_PROGRAMS=$(integration/tools/build.sh)")
 	}
@@ -52,11 +54,19 @@ func withMesh(ctx context.Context, programs string, use func(context.Context, *s
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	_, _ = fmt.Fprintln(os.Stderr, "starting etcd, kube-apiserver, istiod, Envoy, Prometheus and the nodes: about 20 s")
-	m, err := stack.StartMesh(ctx, stack.MeshOptions{Programs: programs, Dir: dir, Interval: interval, Nodes: nodes})
-	if err != nil {
-		return err
+	_, _ = fmt.Fprintln(os.Stderr, "starting etcd, kube-apiserver, istiod, Envoy, Prometheus and the nodes: about 20 s for each mesh")
+	var all []*stack.Mesh
+	for i := range n {
+		own := filepath.Join(dir, strconv.Itoa(i+1))
+		if err := os.Mkdir(own, 0o700); err != nil {
+			return err
+		}
+		m, err := stack.StartMesh(ctx, stack.MeshOptions{Programs: programs, Dir: own, Interval: interval, Nodes: nodes})
+		if err != nil {
+			return err
+		}
+		defer m.Stop()
+		all = append(all, m)
 	}
-	defer m.Stop()
-	return use(ctx, m)
+	return use(ctx, all)
 }

@@ -14,7 +14,7 @@ import (
 // printResult writes the tables for a person.
 func printResult(w io.Writer, r *result) error {
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "the real Envoy, %s, %d cores; seeds from %d; runs of %d intervals of 1 s; error budget %s of the intervals\n", r.Commit, r.Cores, r.Seed, r.Intervals, percent(&r.Budget))
+	_, _ = fmt.Fprintf(&b, "the real Envoy, %s, %d meshes on %d cores; seeds from %d; runs of %d intervals of 1 s; error budget %s of the intervals\n", r.Commit, r.Meshes, r.Cores, r.Seed, r.Intervals, percent(&r.Budget))
 	if x := r.Explored; x != nil {
 		_, _ = fmt.Fprintf(&b, "explored for %d intervals, dataset of %d rows (the warm-up's included); violated meanwhile, at the clients:", x.Intervals, x.Rows)
 		for _, s := range stack.Services {

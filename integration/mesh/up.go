@@ -18,7 +18,8 @@ import (
 func addUp(app *kingpin.Application, commands map[string]func(context.Context) error, programs *string) {
 	app.Command("up", "Keep a mesh up until Ctrl-C, and say how to work with it.")
 	commands["up"] = func(ctx context.Context) error {
-		return withMesh(ctx, *programs, func(ctx context.Context, m *stack.Mesh) error {
+		return withMeshes(ctx, *programs, 1, func(ctx context.Context, all []*stack.Mesh) error {
+			m := all[0]
 			w, err := m.NewWindvane(stack.WindvaneOptions{
 				Name: "windvane-shop", Program: m.Program, User: stack.Autopilot, Prometheus: m.Prometheus.URL(),
 				Rules: shopRules(rules.AuthorityAct, shedding), Plugins: plugins,
