@@ -12,8 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -181,7 +184,7 @@ func (h *Host) Decide(ctx context.Context, observation policy.Observation) (poli
 	defer cancel()
 	answer, err := v.session.policy.Decide(call, &policyv1.DecideRequest{Observation: policyv1.FromObservation(observation)})
 	if err != nil {
-		return policy.Decision{}, h.decideError(ctx, v, err)
+		return policy.Decision{}, h.callError(ctx, v, "decide", err)
 	}
 	d, err := policyv1.ToDecision(answer.GetDecision())
 	if err == nil {
@@ -196,16 +199,16 @@ func (h *Host) Decide(ctx context.Context, observation policy.Observation) (poli
 	return d, nil
 }
 
-// decideError says why there is no decision: the caller's context first, then the
-// end of the process, then what the plugin said.
-func (h *Host) decideError(ctx context.Context, v *view, err error) error {
+// callError says why there is no answer: the caller's context first, then the end of
+// the process, then what the plugin said.
+func (h *Host) callError(ctx context.Context, v *view, what string, err error) error {
 	if ctx.Err() != nil {
-		return h.wrap(fmt.Errorf("decide: no answer in time: %w", ctx.Err()))
+		return h.wrap(fmt.Errorf("%s: no answer in time: %w", what, ctx.Err()))
 	}
 	if v.session.ctx.Err() != nil || status.Code(err) == codes.Unavailable {
 		return h.wrap(fmt.Errorf("%w: it ended while it was asked", ErrDown))
 	}
-	return h.wrap(fmt.Errorf("decide: %w", rpcError(err)))
+	return h.wrap(fmt.Errorf("%s: %w", what, rpcError(err)))
 }
 
 func (h *Host) down(v *view) error {
@@ -233,6 +236,28 @@ func rpcError(err error) error {
 	case codes.Canceled:
 		return context.Canceled
 	default:
-		return errors.New(status.Convert(err).Message())
+		return errors.New(clip(status.Convert(err).Message()))
 	}
+}
+
+// maxText bounds what a plugin says in an error or a line of its log, in bytes: it goes
+// to the journal and the log of the host.
+const maxText = 4096
+
+// clip shortens what a plugin says, and makes it readable as one line.
+func clip(s string) string {
+	left := 0
+	if len(s) > maxText {
+		s, left = s[:maxText], len(s)-maxText
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(s))
+	if left > 0 {
+		s += fmt.Sprintf(" … and %d bytes more", left)
+	}
+	return s
 }

@@ -49,6 +49,9 @@ func runPlugin(mode string) int {
 		fmt.Println("1|1|tcp|127.0.0.1:1|grpc")
 		time.Sleep(time.Minute)
 	}
+	if mode == "trains" {
+		return serve.Main(&trainer{})
+	}
 	return serve.Main(&fakePolicy{mode: mode})
 }
 
@@ -152,8 +155,9 @@ func observation() policy.Observation {
 	}
 }
 
-// start starts a host over a plugin of the given mode; it is stopped with the test.
-func start(t *testing.T, mode string, change ...func(*Options)) (*Host, error) {
+// options are those of a plugin of the given mode, whose sockets have to be gone at the
+// test's end.
+func options(t *testing.T, mode string) Options {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -163,16 +167,7 @@ func start(t *testing.T, mode string, change ...func(*Options)) (*Host, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{
-		Name: mode, Path: exe, Args: []string{"plugin", mode}, SocketDir: dir, Env: []string{"GORACE"},
-		Config: policy.Config{Settings: []byte(`{"k":1}`)},
-	}
-	for _, c := range change {
-		c(&o)
-	}
-	h := New(o)
 	t.Cleanup(func() {
-		h.Stop(context.Background())
 		left, err := os.ReadDir(dir)
 		if err != nil || len(left) > 0 {
 			t.Errorf("socket directory is not clean: %v, %v", left, err)
@@ -181,6 +176,21 @@ func start(t *testing.T, mode string, change ...func(*Options)) (*Host, error) {
 			t.Error(err)
 		}
 	})
+	return Options{
+		Name: mode, Path: exe, Args: []string{"plugin", mode}, SocketDir: dir, Env: []string{"GORACE"},
+		Config: policy.Config{Settings: []byte(`{"k":1}`)},
+	}
+}
+
+// start starts a host over a plugin of the given mode; it is stopped with the test.
+func start(t *testing.T, mode string, change ...func(*Options)) (*Host, error) {
+	t.Helper()
+	o := options(t, mode)
+	for _, c := range change {
+		c(&o)
+	}
+	h := New(o)
+	t.Cleanup(func() { h.Stop(context.Background()) })
 	return h, h.Start(t.Context())
 }
 

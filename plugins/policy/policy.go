@@ -110,6 +110,10 @@ type Description struct {
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Artefact bool   `json:"artefact"` // Configure needs a trained artefact
+
+	// What it is besides. Whoever serves the policy fills these in.
+	Trains  bool `json:"trains,omitempty"`  // a Trainer
+	Exports bool `json:"exports,omitempty"` // an Exporter
 }
 
 // Config is what a policy is configured with.

@@ -48,6 +48,8 @@ func (s *server) Describe(ctx context.Context, _ *policyv1.DescribeRequest) (*po
 	out := &policyv1.DescribeResponse{}
 	err := s.call(ctx, "describe", func() error {
 		d, err := s.policy.Describe(ctx)
+		_, d.Trains = s.policy.(policy.Trainer)
+		_, d.Exports = s.policy.(policy.Exporter)
 		out.Description = policyv1.FromDescription(d)
 		return err
 	})

@@ -6,4 +6,4 @@
 // plugins/serve; neither belongs here.
 package policyv1
 
-//go:generate go -C ../../../tools/protogen run . ../../plugins/proto/v1/policy.proto
+//go:generate ../../../tools/proto.sh generate

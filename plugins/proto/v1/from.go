@@ -33,7 +33,7 @@ var (
 
 // FromDescription converts a description.
 func FromDescription(d policy.Description) *Description {
-	return &Description{Name: d.Name, Version: d.Version, Artefact: d.Artefact}
+	return &Description{Name: d.Name, Version: d.Version, Artefact: d.Artefact, Trains: d.Trains, Exports: d.Exports}
 }
 
 // FromConfig converts a configuration. The byte slices are shared.

@@ -2,7 +2,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: policy.proto
+// source: v1/policy.proto
 
 // The contract between windvane and its policies, as messages: a mirror of the
 // Go package plugins/policy, which says more about each of them. Only additions
@@ -75,11 +75,11 @@ func (x Role) String() string {
 }
 
 func (Role) Descriptor() protoreflect.EnumDescriptor {
-	return file_policy_proto_enumTypes[0].Descriptor()
+	return file_v1_policy_proto_enumTypes[0].Descriptor()
 }
 
 func (Role) Type() protoreflect.EnumType {
-	return &file_policy_proto_enumTypes[0]
+	return &file_v1_policy_proto_enumTypes[0]
 }
 
 func (x Role) Number() protoreflect.EnumNumber {
@@ -88,7 +88,7 @@ func (x Role) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{0}
+	return file_v1_policy_proto_rawDescGZIP(), []int{0}
 }
 
 // Status says whether a signal's value may be used.
@@ -132,11 +132,11 @@ func (x Status) String() string {
 }
 
 func (Status) Descriptor() protoreflect.EnumDescriptor {
-	return file_policy_proto_enumTypes[1].Descriptor()
+	return file_v1_policy_proto_enumTypes[1].Descriptor()
 }
 
 func (Status) Type() protoreflect.EnumType {
-	return &file_policy_proto_enumTypes[1]
+	return &file_v1_policy_proto_enumTypes[1]
 }
 
 func (x Status) Number() protoreflect.EnumNumber {
@@ -145,7 +145,7 @@ func (x Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Status.Descriptor instead.
 func (Status) EnumDescriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{1}
+	return file_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
 // KnobKind is what a knob controls.
@@ -189,11 +189,11 @@ func (x KnobKind) String() string {
 }
 
 func (KnobKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_policy_proto_enumTypes[2].Descriptor()
+	return file_v1_policy_proto_enumTypes[2].Descriptor()
 }
 
 func (KnobKind) Type() protoreflect.EnumType {
-	return &file_policy_proto_enumTypes[2]
+	return &file_v1_policy_proto_enumTypes[2]
 }
 
 func (x KnobKind) Number() protoreflect.EnumNumber {
@@ -202,7 +202,7 @@ func (x KnobKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use KnobKind.Descriptor instead.
 func (KnobKind) EnumDescriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{2}
+	return file_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 // ObjectiveKind is how an objective's indicator becomes an error in [0,1].
@@ -242,11 +242,11 @@ func (x ObjectiveKind) String() string {
 }
 
 func (ObjectiveKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_policy_proto_enumTypes[3].Descriptor()
+	return file_v1_policy_proto_enumTypes[3].Descriptor()
 }
 
 func (ObjectiveKind) Type() protoreflect.EnumType {
-	return &file_policy_proto_enumTypes[3]
+	return &file_v1_policy_proto_enumTypes[3]
 }
 
 func (x ObjectiveKind) Number() protoreflect.EnumNumber {
@@ -255,7 +255,7 @@ func (x ObjectiveKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ObjectiveKind.Descriptor instead.
 func (ObjectiveKind) EnumDescriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{3}
+	return file_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 // DescribeRequest asks a policy what it is.
@@ -267,7 +267,7 @@ type DescribeRequest struct {
 
 func (x *DescribeRequest) Reset() {
 	*x = DescribeRequest{}
-	mi := &file_policy_proto_msgTypes[0]
+	mi := &file_v1_policy_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -279,7 +279,7 @@ func (x *DescribeRequest) String() string {
 func (*DescribeRequest) ProtoMessage() {}
 
 func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[0]
+	mi := &file_v1_policy_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -292,7 +292,7 @@ func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeRequest.ProtoReflect.Descriptor instead.
 func (*DescribeRequest) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{0}
+	return file_v1_policy_proto_rawDescGZIP(), []int{0}
 }
 
 // DescribeResponse is what a policy says of itself.
@@ -306,7 +306,7 @@ type DescribeResponse struct {
 
 func (x *DescribeResponse) Reset() {
 	*x = DescribeResponse{}
-	mi := &file_policy_proto_msgTypes[1]
+	mi := &file_v1_policy_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +318,7 @@ func (x *DescribeResponse) String() string {
 func (*DescribeResponse) ProtoMessage() {}
 
 func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[1]
+	mi := &file_v1_policy_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +331,7 @@ func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeResponse.ProtoReflect.Descriptor instead.
 func (*DescribeResponse) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{1}
+	return file_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *DescribeResponse) GetDescription() *Description {
@@ -352,7 +352,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_policy_proto_msgTypes[2]
+	mi := &file_v1_policy_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +364,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[2]
+	mi := &file_v1_policy_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +377,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{2}
+	return file_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ConfigureRequest) GetConfig() *Config {
@@ -396,7 +396,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_policy_proto_msgTypes[3]
+	mi := &file_v1_policy_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -408,7 +408,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[3]
+	mi := &file_v1_policy_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -421,7 +421,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{3}
+	return file_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 // DecideRequest asks for a decision.
@@ -435,7 +435,7 @@ type DecideRequest struct {
 
 func (x *DecideRequest) Reset() {
 	*x = DecideRequest{}
-	mi := &file_policy_proto_msgTypes[4]
+	mi := &file_v1_policy_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -447,7 +447,7 @@ func (x *DecideRequest) String() string {
 func (*DecideRequest) ProtoMessage() {}
 
 func (x *DecideRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[4]
+	mi := &file_v1_policy_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -460,7 +460,7 @@ func (x *DecideRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideRequest.ProtoReflect.Descriptor instead.
 func (*DecideRequest) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{4}
+	return file_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *DecideRequest) GetObservation() *Observation {
@@ -481,7 +481,7 @@ type DecideResponse struct {
 
 func (x *DecideResponse) Reset() {
 	*x = DecideResponse{}
-	mi := &file_policy_proto_msgTypes[5]
+	mi := &file_v1_policy_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +493,7 @@ func (x *DecideResponse) String() string {
 func (*DecideResponse) ProtoMessage() {}
 
 func (x *DecideResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[5]
+	mi := &file_v1_policy_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,12 +506,485 @@ func (x *DecideResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideResponse.ProtoReflect.Descriptor instead.
 func (*DecideResponse) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{5}
+	return file_v1_policy_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DecideResponse) GetDecision() *Decision {
 	if x != nil {
 		return x.Decision
+	}
+	return nil
+}
+
+// TrainRequest asks for an artefact.
+type TrainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy's own table of the rules file as canonical JSON; empty: defaults.
+	Settings []byte `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// Where the simulator service listens, as gRPC dials it, such as "unix:/run/x/sim.sock".
+	// It speaks without TLS and admits this user alone; it knows the mesh and its load.
+	Simulator string `protobuf:"bytes,2,opt,name=simulator,proto3" json:"simulator,omitempty"`
+	// The same seed and the same simulator give the same artefact, byte for byte.
+	Seed          uint64 `protobuf:"varint,3,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrainRequest) Reset() {
+	*x = TrainRequest{}
+	mi := &file_v1_policy_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrainRequest) ProtoMessage() {}
+
+func (x *TrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrainRequest.ProtoReflect.Descriptor instead.
+func (*TrainRequest) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TrainRequest) GetSettings() []byte {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *TrainRequest) GetSimulator() string {
+	if x != nil {
+		return x.Simulator
+	}
+	return ""
+}
+
+func (x *TrainRequest) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+// TrainResponse is how far the training is, or what came of it.
+type TrainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which of both.
+	//
+	// Types that are valid to be assigned to Event:
+	//
+	//	*TrainResponse_Progress
+	//	*TrainResponse_Trained
+	Event         isTrainResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrainResponse) Reset() {
+	*x = TrainResponse{}
+	mi := &file_v1_policy_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrainResponse) ProtoMessage() {}
+
+func (x *TrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrainResponse.ProtoReflect.Descriptor instead.
+func (*TrainResponse) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TrainResponse) GetEvent() isTrainResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *TrainResponse) GetProgress() *Progress {
+	if x != nil {
+		if x, ok := x.Event.(*TrainResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *TrainResponse) GetTrained() *Trained {
+	if x != nil {
+		if x, ok := x.Event.(*TrainResponse_Trained); ok {
+			return x.Trained
+		}
+	}
+	return nil
+}
+
+type isTrainResponse_Event interface {
+	isTrainResponse_Event()
+}
+
+type TrainResponse_Progress struct {
+	// How far it is.
+	Progress *Progress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type TrainResponse_Trained struct {
+	// What came of it; the last message, and in no other one.
+	Trained *Trained `protobuf:"bytes,2,opt,name=trained,proto3,oneof"`
+}
+
+func (*TrainResponse_Progress) isTrainResponse_Event() {}
+
+func (*TrainResponse_Trained) isTrainResponse_Event() {}
+
+// Progress is how far a training is.
+type Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was done, in a unit of the policy's own.
+	Done uint64 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	// What is to be done, in the same unit; 0: not known.
+	Total uint64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// A few words for a person, such as "reward 21.3".
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_v1_policy_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Progress) GetDone() uint64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *Progress) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *Progress) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// Trained is what came of a training.
+type Trained struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The artefact, as Config.artefact will have it; required, at most 60 MiB.
+	Artefact []byte `protobuf:"bytes,1,opt,name=artefact,proto3" json:"artefact,omitempty"`
+	// A sentence for a person, at most 4096 bytes.
+	Summary       string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trained) Reset() {
+	*x = Trained{}
+	mi := &file_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trained) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trained) ProtoMessage() {}
+
+func (x *Trained) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trained.ProtoReflect.Descriptor instead.
+func (*Trained) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Trained) GetArtefact() []byte {
+	if x != nil {
+		return x.Artefact
+	}
+	return nil
+}
+
+func (x *Trained) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+// ExportRequest asks for a table.
+type ExportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The most rows that are wanted; at least 1.
+	Rows          uint32 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequest) Reset() {
+	*x = ExportRequest{}
+	mi := &file_v1_policy_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequest) ProtoMessage() {}
+
+func (x *ExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
+func (*ExportRequest) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ExportRequest) GetRows() uint32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// ExportResponse is a policy in the form of a table.
+type ExportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The table; required.
+	Table         *Table `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportResponse) Reset() {
+	*x = ExportResponse{}
+	mi := &file_v1_policy_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportResponse) ProtoMessage() {}
+
+func (x *ExportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
+func (*ExportResponse) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExportResponse) GetTable() *Table {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+// Table is for people to read.
+type Table struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The heads, at least one.
+	Columns []string `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
+	// The rows, at most as many as were asked for.
+	Rows []*Row `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	// What the table leaves out, a sentence; empty: nothing.
+	Note          string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Table) Reset() {
+	*x = Table{}
+	mi := &file_v1_policy_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Table) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Table) ProtoMessage() {}
+
+func (x *Table) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Table.ProtoReflect.Descriptor instead.
+func (*Table) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Table) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *Table) GetRows() []*Row {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *Table) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// Row is one row of a table.
+type Row struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As many as there are columns.
+	Cells         []string `protobuf:"bytes,1,rep,name=cells,proto3" json:"cells,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Row) Reset() {
+	*x = Row{}
+	mi := &file_v1_policy_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Row) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Row) ProtoMessage() {}
+
+func (x *Row) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_policy_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Row.ProtoReflect.Descriptor instead.
+func (*Row) Descriptor() ([]byte, []int) {
+	return file_v1_policy_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Row) GetCells() []string {
+	if x != nil {
+		return x.Cells
 	}
 	return nil
 }
@@ -524,14 +997,18 @@ type Description struct {
 	// The policy's version.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Whether Configure needs a trained artefact.
-	Artefact      bool `protobuf:"varint,3,opt,name=artefact,proto3" json:"artefact,omitempty"`
+	Artefact bool `protobuf:"varint,3,opt,name=artefact,proto3" json:"artefact,omitempty"`
+	// Whether Train may be called.
+	Trains bool `protobuf:"varint,4,opt,name=trains,proto3" json:"trains,omitempty"`
+	// Whether Export may be called.
+	Exports       bool `protobuf:"varint,5,opt,name=exports,proto3" json:"exports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Description) Reset() {
 	*x = Description{}
-	mi := &file_policy_proto_msgTypes[6]
+	mi := &file_v1_policy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +1020,7 @@ func (x *Description) String() string {
 func (*Description) ProtoMessage() {}
 
 func (x *Description) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[6]
+	mi := &file_v1_policy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +1033,7 @@ func (x *Description) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Description.ProtoReflect.Descriptor instead.
 func (*Description) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{6}
+	return file_v1_policy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Description) GetName() string {
@@ -580,6 +1057,20 @@ func (x *Description) GetArtefact() bool {
 	return false
 }
 
+func (x *Description) GetTrains() bool {
+	if x != nil {
+		return x.Trains
+	}
+	return false
+}
+
+func (x *Description) GetExports() bool {
+	if x != nil {
+		return x.Exports
+	}
+	return false
+}
+
 // Config is what a policy is configured with.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -595,7 +1086,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_policy_proto_msgTypes[7]
+	mi := &file_v1_policy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -607,7 +1098,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[7]
+	mi := &file_v1_policy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -620,7 +1111,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{7}
+	return file_v1_policy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Config) GetSettings() []byte {
@@ -665,7 +1156,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_policy_proto_msgTypes[8]
+	mi := &file_v1_policy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +1168,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[8]
+	mi := &file_v1_policy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +1181,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{8}
+	return file_v1_policy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Signal) GetName() string {
@@ -751,7 +1242,7 @@ type KnobID struct {
 
 func (x *KnobID) Reset() {
 	*x = KnobID{}
-	mi := &file_policy_proto_msgTypes[9]
+	mi := &file_v1_policy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +1254,7 @@ func (x *KnobID) String() string {
 func (*KnobID) ProtoMessage() {}
 
 func (x *KnobID) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[9]
+	mi := &file_v1_policy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +1267,7 @@ func (x *KnobID) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KnobID.ProtoReflect.Descriptor instead.
 func (*KnobID) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{9}
+	return file_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *KnobID) GetKind() KnobKind {
@@ -821,7 +1312,7 @@ type Knob struct {
 
 func (x *Knob) Reset() {
 	*x = Knob{}
-	mi := &file_policy_proto_msgTypes[10]
+	mi := &file_v1_policy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +1324,7 @@ func (x *Knob) String() string {
 func (*Knob) ProtoMessage() {}
 
 func (x *Knob) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[10]
+	mi := &file_v1_policy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +1337,7 @@ func (x *Knob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Knob.ProtoReflect.Descriptor instead.
 func (*Knob) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{10}
+	return file_v1_policy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Knob) GetId() *KnobID {
@@ -904,7 +1395,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_policy_proto_msgTypes[11]
+	mi := &file_v1_policy_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1407,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[11]
+	mi := &file_v1_policy_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1420,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{11}
+	return file_v1_policy_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Setting) GetId() *KnobID {
@@ -958,7 +1449,7 @@ type Action struct {
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_policy_proto_msgTypes[12]
+	mi := &file_v1_policy_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1461,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[12]
+	mi := &file_v1_policy_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1474,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{12}
+	return file_v1_policy_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Action) GetSettings() []*Setting {
@@ -1028,7 +1519,7 @@ type Objective struct {
 
 func (x *Objective) Reset() {
 	*x = Objective{}
-	mi := &file_policy_proto_msgTypes[13]
+	mi := &file_v1_policy_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1531,7 @@ func (x *Objective) String() string {
 func (*Objective) ProtoMessage() {}
 
 func (x *Objective) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[13]
+	mi := &file_v1_policy_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1544,7 @@ func (x *Objective) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Objective.ProtoReflect.Descriptor instead.
 func (*Objective) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{13}
+	return file_v1_policy_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Objective) GetSignal() string {
@@ -1143,7 +1634,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_policy_proto_msgTypes[14]
+	mi := &file_v1_policy_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1646,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[14]
+	mi := &file_v1_policy_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1659,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{14}
+	return file_v1_policy_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Service) GetName() string {
@@ -1215,7 +1706,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_policy_proto_msgTypes[15]
+	mi := &file_v1_policy_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1718,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[15]
+	mi := &file_v1_policy_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1731,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{15}
+	return file_v1_policy_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Limits) GetMaxStep() float64 {
@@ -1287,7 +1778,7 @@ type Observation struct {
 
 func (x *Observation) Reset() {
 	*x = Observation{}
-	mi := &file_policy_proto_msgTypes[16]
+	mi := &file_v1_policy_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1790,7 @@ func (x *Observation) String() string {
 func (*Observation) ProtoMessage() {}
 
 func (x *Observation) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[16]
+	mi := &file_v1_policy_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1803,7 @@ func (x *Observation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observation.ProtoReflect.Descriptor instead.
 func (*Observation) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{16}
+	return file_v1_policy_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Observation) GetMesh() string {
@@ -1384,7 +1875,7 @@ type Prediction struct {
 
 func (x *Prediction) Reset() {
 	*x = Prediction{}
-	mi := &file_policy_proto_msgTypes[17]
+	mi := &file_v1_policy_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1887,7 @@ func (x *Prediction) String() string {
 func (*Prediction) ProtoMessage() {}
 
 func (x *Prediction) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[17]
+	mi := &file_v1_policy_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1900,7 @@ func (x *Prediction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prediction.ProtoReflect.Descriptor instead.
 func (*Prediction) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{17}
+	return file_v1_policy_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Prediction) GetService() string {
@@ -1462,7 +1953,7 @@ type Alternative struct {
 
 func (x *Alternative) Reset() {
 	*x = Alternative{}
-	mi := &file_policy_proto_msgTypes[18]
+	mi := &file_v1_policy_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1965,7 @@ func (x *Alternative) String() string {
 func (*Alternative) ProtoMessage() {}
 
 func (x *Alternative) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[18]
+	mi := &file_v1_policy_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1978,7 @@ func (x *Alternative) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alternative.ProtoReflect.Descriptor instead.
 func (*Alternative) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{18}
+	return file_v1_policy_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Alternative) GetAction() *Action {
@@ -1534,7 +2025,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_policy_proto_msgTypes[19]
+	mi := &file_v1_policy_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +2037,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_policy_proto_msgTypes[19]
+	mi := &file_v1_policy_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +2050,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_policy_proto_rawDescGZIP(), []int{19}
+	return file_v1_policy_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Decision) GetAction() *Action {
@@ -1611,11 +2102,11 @@ func (x *Decision) GetReason() string {
 	return ""
 }
 
-var File_policy_proto protoreflect.FileDescriptor
+var File_v1_policy_proto protoreflect.FileDescriptor
 
-const file_policy_proto_rawDesc = "" +
+const file_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\fpolicy.proto\x12\x12windvane.policy.v1\"\x11\n" +
+	"\x0fv1/policy.proto\x12\x12windvane.policy.v1\"\x11\n" +
 	"\x0fDescribeRequest\"U\n" +
 	"\x10DescribeResponse\x12A\n" +
 	"\vdescription\x18\x01 \x01(\v2\x1f.windvane.policy.v1.DescriptionR\vdescription\"F\n" +
@@ -1625,11 +2116,38 @@ const file_policy_proto_rawDesc = "" +
 	"\rDecideRequest\x12A\n" +
 	"\vobservation\x18\x01 \x01(\v2\x1f.windvane.policy.v1.ObservationR\vobservation\"J\n" +
 	"\x0eDecideResponse\x128\n" +
-	"\bdecision\x18\x01 \x01(\v2\x1c.windvane.policy.v1.DecisionR\bdecision\"W\n" +
+	"\bdecision\x18\x01 \x01(\v2\x1c.windvane.policy.v1.DecisionR\bdecision\"\\\n" +
+	"\fTrainRequest\x12\x1a\n" +
+	"\bsettings\x18\x01 \x01(\fR\bsettings\x12\x1c\n" +
+	"\tsimulator\x18\x02 \x01(\tR\tsimulator\x12\x12\n" +
+	"\x04seed\x18\x03 \x01(\x04R\x04seed\"\x8d\x01\n" +
+	"\rTrainResponse\x12:\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1c.windvane.policy.v1.ProgressH\x00R\bprogress\x127\n" +
+	"\atrained\x18\x02 \x01(\v2\x1b.windvane.policy.v1.TrainedH\x00R\atrainedB\a\n" +
+	"\x05event\"H\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\x04R\x04done\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x04R\x05total\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"?\n" +
+	"\aTrained\x12\x1a\n" +
+	"\bartefact\x18\x01 \x01(\fR\bartefact\x12\x18\n" +
+	"\asummary\x18\x02 \x01(\tR\asummary\"#\n" +
+	"\rExportRequest\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\rR\x04rows\"A\n" +
+	"\x0eExportResponse\x12/\n" +
+	"\x05table\x18\x01 \x01(\v2\x19.windvane.policy.v1.TableR\x05table\"b\n" +
+	"\x05Table\x12\x18\n" +
+	"\acolumns\x18\x01 \x03(\tR\acolumns\x12+\n" +
+	"\x04rows\x18\x02 \x03(\v2\x17.windvane.policy.v1.RowR\x04rows\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"\x1b\n" +
+	"\x03Row\x12\x14\n" +
+	"\x05cells\x18\x01 \x03(\tR\x05cells\"\x89\x01\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
-	"\bartefact\x18\x03 \x01(\bR\bartefact\"T\n" +
+	"\bartefact\x18\x03 \x01(\bR\bartefact\x12\x16\n" +
+	"\x06trains\x18\x04 \x01(\bR\x06trains\x12\x18\n" +
+	"\aexports\x18\x05 \x01(\bR\aexports\"T\n" +
 	"\x06Config\x12\x1a\n" +
 	"\bsettings\x18\x01 \x01(\fR\bsettings\x12\x12\n" +
 	"\x04card\x18\x02 \x01(\fR\x04card\x12\x1a\n" +
@@ -1736,27 +2254,29 @@ const file_policy_proto_rawDesc = "" +
 	"\rObjectiveKind\x12\x1e\n" +
 	"\x1aOBJECTIVE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16OBJECTIVE_KIND_LATENCY\x10\x01\x12\x18\n" +
-	"\x14OBJECTIVE_KIND_RATIO\x10\x022\x8a\x02\n" +
+	"\x14OBJECTIVE_KIND_RATIO\x10\x022\xab\x03\n" +
 	"\x06Policy\x12U\n" +
 	"\bDescribe\x12#.windvane.policy.v1.DescribeRequest\x1a$.windvane.policy.v1.DescribeResponse\x12X\n" +
 	"\tConfigure\x12$.windvane.policy.v1.ConfigureRequest\x1a%.windvane.policy.v1.ConfigureResponse\x12O\n" +
-	"\x06Decide\x12!.windvane.policy.v1.DecideRequest\x1a\".windvane.policy.v1.DecideResponseB8Z6github.com/windvane/windvane/plugins/proto/v1;policyv1b\x06proto3"
+	"\x06Decide\x12!.windvane.policy.v1.DecideRequest\x1a\".windvane.policy.v1.DecideResponse\x12N\n" +
+	"\x05Train\x12 .windvane.policy.v1.TrainRequest\x1a!.windvane.policy.v1.TrainResponse0\x01\x12O\n" +
+	"\x06Export\x12!.windvane.policy.v1.ExportRequest\x1a\".windvane.policy.v1.ExportResponseB8Z6github.com/windvane/windvane/plugins/proto/v1;policyv1b\x06proto3"
 
 var (
-	file_policy_proto_rawDescOnce sync.Once
-	file_policy_proto_rawDescData []byte
+	file_v1_policy_proto_rawDescOnce sync.Once
+	file_v1_policy_proto_rawDescData []byte
 )
 
-func file_policy_proto_rawDescGZIP() []byte {
-	file_policy_proto_rawDescOnce.Do(func() {
-		file_policy_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_policy_proto_rawDesc), len(file_policy_proto_rawDesc)))
+func file_v1_policy_proto_rawDescGZIP() []byte {
+	file_v1_policy_proto_rawDescOnce.Do(func() {
+		file_v1_policy_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_v1_policy_proto_rawDesc), len(file_v1_policy_proto_rawDesc)))
 	})
-	return file_policy_proto_rawDescData
+	return file_v1_policy_proto_rawDescData
 }
 
-var file_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
-var file_policy_proto_goTypes = []any{
+var file_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_v1_policy_proto_goTypes = []any{
 	(Role)(0),                 // 0: windvane.policy.v1.Role
 	(Status)(0),               // 1: windvane.policy.v1.Status
 	(KnobKind)(0),             // 2: windvane.policy.v1.KnobKind
@@ -1767,80 +2287,100 @@ var file_policy_proto_goTypes = []any{
 	(*ConfigureResponse)(nil), // 7: windvane.policy.v1.ConfigureResponse
 	(*DecideRequest)(nil),     // 8: windvane.policy.v1.DecideRequest
 	(*DecideResponse)(nil),    // 9: windvane.policy.v1.DecideResponse
-	(*Description)(nil),       // 10: windvane.policy.v1.Description
-	(*Config)(nil),            // 11: windvane.policy.v1.Config
-	(*Signal)(nil),            // 12: windvane.policy.v1.Signal
-	(*KnobID)(nil),            // 13: windvane.policy.v1.KnobID
-	(*Knob)(nil),              // 14: windvane.policy.v1.Knob
-	(*Setting)(nil),           // 15: windvane.policy.v1.Setting
-	(*Action)(nil),            // 16: windvane.policy.v1.Action
-	(*Objective)(nil),         // 17: windvane.policy.v1.Objective
-	(*Service)(nil),           // 18: windvane.policy.v1.Service
-	(*Limits)(nil),            // 19: windvane.policy.v1.Limits
-	(*Observation)(nil),       // 20: windvane.policy.v1.Observation
-	(*Prediction)(nil),        // 21: windvane.policy.v1.Prediction
-	(*Alternative)(nil),       // 22: windvane.policy.v1.Alternative
-	(*Decision)(nil),          // 23: windvane.policy.v1.Decision
+	(*TrainRequest)(nil),      // 10: windvane.policy.v1.TrainRequest
+	(*TrainResponse)(nil),     // 11: windvane.policy.v1.TrainResponse
+	(*Progress)(nil),          // 12: windvane.policy.v1.Progress
+	(*Trained)(nil),           // 13: windvane.policy.v1.Trained
+	(*ExportRequest)(nil),     // 14: windvane.policy.v1.ExportRequest
+	(*ExportResponse)(nil),    // 15: windvane.policy.v1.ExportResponse
+	(*Table)(nil),             // 16: windvane.policy.v1.Table
+	(*Row)(nil),               // 17: windvane.policy.v1.Row
+	(*Description)(nil),       // 18: windvane.policy.v1.Description
+	(*Config)(nil),            // 19: windvane.policy.v1.Config
+	(*Signal)(nil),            // 20: windvane.policy.v1.Signal
+	(*KnobID)(nil),            // 21: windvane.policy.v1.KnobID
+	(*Knob)(nil),              // 22: windvane.policy.v1.Knob
+	(*Setting)(nil),           // 23: windvane.policy.v1.Setting
+	(*Action)(nil),            // 24: windvane.policy.v1.Action
+	(*Objective)(nil),         // 25: windvane.policy.v1.Objective
+	(*Service)(nil),           // 26: windvane.policy.v1.Service
+	(*Limits)(nil),            // 27: windvane.policy.v1.Limits
+	(*Observation)(nil),       // 28: windvane.policy.v1.Observation
+	(*Prediction)(nil),        // 29: windvane.policy.v1.Prediction
+	(*Alternative)(nil),       // 30: windvane.policy.v1.Alternative
+	(*Decision)(nil),          // 31: windvane.policy.v1.Decision
 }
-var file_policy_proto_depIdxs = []int32{
-	10, // 0: windvane.policy.v1.DescribeResponse.description:type_name -> windvane.policy.v1.Description
-	11, // 1: windvane.policy.v1.ConfigureRequest.config:type_name -> windvane.policy.v1.Config
-	20, // 2: windvane.policy.v1.DecideRequest.observation:type_name -> windvane.policy.v1.Observation
-	23, // 3: windvane.policy.v1.DecideResponse.decision:type_name -> windvane.policy.v1.Decision
-	0,  // 4: windvane.policy.v1.Signal.role:type_name -> windvane.policy.v1.Role
-	1,  // 5: windvane.policy.v1.Signal.status:type_name -> windvane.policy.v1.Status
-	2,  // 6: windvane.policy.v1.KnobID.kind:type_name -> windvane.policy.v1.KnobKind
-	13, // 7: windvane.policy.v1.Knob.id:type_name -> windvane.policy.v1.KnobID
-	13, // 8: windvane.policy.v1.Setting.id:type_name -> windvane.policy.v1.KnobID
-	15, // 9: windvane.policy.v1.Action.settings:type_name -> windvane.policy.v1.Setting
-	3,  // 10: windvane.policy.v1.Objective.kind:type_name -> windvane.policy.v1.ObjectiveKind
-	17, // 11: windvane.policy.v1.Service.objectives:type_name -> windvane.policy.v1.Objective
-	12, // 12: windvane.policy.v1.Observation.state:type_name -> windvane.policy.v1.Signal
-	16, // 13: windvane.policy.v1.Observation.live:type_name -> windvane.policy.v1.Action
-	14, // 14: windvane.policy.v1.Observation.knobs:type_name -> windvane.policy.v1.Knob
-	19, // 15: windvane.policy.v1.Observation.limits:type_name -> windvane.policy.v1.Limits
-	18, // 16: windvane.policy.v1.Observation.services:type_name -> windvane.policy.v1.Service
-	16, // 17: windvane.policy.v1.Alternative.action:type_name -> windvane.policy.v1.Action
-	16, // 18: windvane.policy.v1.Decision.action:type_name -> windvane.policy.v1.Action
-	21, // 19: windvane.policy.v1.Decision.expected:type_name -> windvane.policy.v1.Prediction
-	21, // 20: windvane.policy.v1.Decision.expected_live:type_name -> windvane.policy.v1.Prediction
-	22, // 21: windvane.policy.v1.Decision.alternatives:type_name -> windvane.policy.v1.Alternative
-	4,  // 22: windvane.policy.v1.Policy.Describe:input_type -> windvane.policy.v1.DescribeRequest
-	6,  // 23: windvane.policy.v1.Policy.Configure:input_type -> windvane.policy.v1.ConfigureRequest
-	8,  // 24: windvane.policy.v1.Policy.Decide:input_type -> windvane.policy.v1.DecideRequest
-	5,  // 25: windvane.policy.v1.Policy.Describe:output_type -> windvane.policy.v1.DescribeResponse
-	7,  // 26: windvane.policy.v1.Policy.Configure:output_type -> windvane.policy.v1.ConfigureResponse
-	9,  // 27: windvane.policy.v1.Policy.Decide:output_type -> windvane.policy.v1.DecideResponse
-	25, // [25:28] is the sub-list for method output_type
-	22, // [22:25] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+var file_v1_policy_proto_depIdxs = []int32{
+	18, // 0: windvane.policy.v1.DescribeResponse.description:type_name -> windvane.policy.v1.Description
+	19, // 1: windvane.policy.v1.ConfigureRequest.config:type_name -> windvane.policy.v1.Config
+	28, // 2: windvane.policy.v1.DecideRequest.observation:type_name -> windvane.policy.v1.Observation
+	31, // 3: windvane.policy.v1.DecideResponse.decision:type_name -> windvane.policy.v1.Decision
+	12, // 4: windvane.policy.v1.TrainResponse.progress:type_name -> windvane.policy.v1.Progress
+	13, // 5: windvane.policy.v1.TrainResponse.trained:type_name -> windvane.policy.v1.Trained
+	16, // 6: windvane.policy.v1.ExportResponse.table:type_name -> windvane.policy.v1.Table
+	17, // 7: windvane.policy.v1.Table.rows:type_name -> windvane.policy.v1.Row
+	0,  // 8: windvane.policy.v1.Signal.role:type_name -> windvane.policy.v1.Role
+	1,  // 9: windvane.policy.v1.Signal.status:type_name -> windvane.policy.v1.Status
+	2,  // 10: windvane.policy.v1.KnobID.kind:type_name -> windvane.policy.v1.KnobKind
+	21, // 11: windvane.policy.v1.Knob.id:type_name -> windvane.policy.v1.KnobID
+	21, // 12: windvane.policy.v1.Setting.id:type_name -> windvane.policy.v1.KnobID
+	23, // 13: windvane.policy.v1.Action.settings:type_name -> windvane.policy.v1.Setting
+	3,  // 14: windvane.policy.v1.Objective.kind:type_name -> windvane.policy.v1.ObjectiveKind
+	25, // 15: windvane.policy.v1.Service.objectives:type_name -> windvane.policy.v1.Objective
+	20, // 16: windvane.policy.v1.Observation.state:type_name -> windvane.policy.v1.Signal
+	24, // 17: windvane.policy.v1.Observation.live:type_name -> windvane.policy.v1.Action
+	22, // 18: windvane.policy.v1.Observation.knobs:type_name -> windvane.policy.v1.Knob
+	27, // 19: windvane.policy.v1.Observation.limits:type_name -> windvane.policy.v1.Limits
+	26, // 20: windvane.policy.v1.Observation.services:type_name -> windvane.policy.v1.Service
+	24, // 21: windvane.policy.v1.Alternative.action:type_name -> windvane.policy.v1.Action
+	24, // 22: windvane.policy.v1.Decision.action:type_name -> windvane.policy.v1.Action
+	29, // 23: windvane.policy.v1.Decision.expected:type_name -> windvane.policy.v1.Prediction
+	29, // 24: windvane.policy.v1.Decision.expected_live:type_name -> windvane.policy.v1.Prediction
+	30, // 25: windvane.policy.v1.Decision.alternatives:type_name -> windvane.policy.v1.Alternative
+	4,  // 26: windvane.policy.v1.Policy.Describe:input_type -> windvane.policy.v1.DescribeRequest
+	6,  // 27: windvane.policy.v1.Policy.Configure:input_type -> windvane.policy.v1.ConfigureRequest
+	8,  // 28: windvane.policy.v1.Policy.Decide:input_type -> windvane.policy.v1.DecideRequest
+	10, // 29: windvane.policy.v1.Policy.Train:input_type -> windvane.policy.v1.TrainRequest
+	14, // 30: windvane.policy.v1.Policy.Export:input_type -> windvane.policy.v1.ExportRequest
+	5,  // 31: windvane.policy.v1.Policy.Describe:output_type -> windvane.policy.v1.DescribeResponse
+	7,  // 32: windvane.policy.v1.Policy.Configure:output_type -> windvane.policy.v1.ConfigureResponse
+	9,  // 33: windvane.policy.v1.Policy.Decide:output_type -> windvane.policy.v1.DecideResponse
+	11, // 34: windvane.policy.v1.Policy.Train:output_type -> windvane.policy.v1.TrainResponse
+	15, // 35: windvane.policy.v1.Policy.Export:output_type -> windvane.policy.v1.ExportResponse
+	31, // [31:36] is the sub-list for method output_type
+	26, // [26:31] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
-func init() { file_policy_proto_init() }
-func file_policy_proto_init() {
-	if File_policy_proto != nil {
+func init() { file_v1_policy_proto_init() }
+func file_v1_policy_proto_init() {
+	if File_v1_policy_proto != nil {
 		return
 	}
-	file_policy_proto_msgTypes[8].OneofWrappers = []any{}
-	file_policy_proto_msgTypes[16].OneofWrappers = []any{}
+	file_v1_policy_proto_msgTypes[7].OneofWrappers = []any{
+		(*TrainResponse_Progress)(nil),
+		(*TrainResponse_Trained)(nil),
+	}
+	file_v1_policy_proto_msgTypes[16].OneofWrappers = []any{}
+	file_v1_policy_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_policy_proto_rawDesc), len(file_policy_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_v1_policy_proto_rawDesc), len(file_v1_policy_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   20,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
-		GoTypes:           file_policy_proto_goTypes,
-		DependencyIndexes: file_policy_proto_depIdxs,
-		EnumInfos:         file_policy_proto_enumTypes,
-		MessageInfos:      file_policy_proto_msgTypes,
+		GoTypes:           file_v1_policy_proto_goTypes,
+		DependencyIndexes: file_v1_policy_proto_depIdxs,
+		EnumInfos:         file_v1_policy_proto_enumTypes,
+		MessageInfos:      file_v1_policy_proto_msgTypes,
 	}.Build()
-	File_policy_proto = out.File
-	file_policy_proto_goTypes = nil
-	file_policy_proto_depIdxs = nil
+	File_v1_policy_proto = out.File
+	file_v1_policy_proto_goTypes = nil
+	file_v1_policy_proto_depIdxs = nil
 }

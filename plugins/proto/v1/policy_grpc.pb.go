@@ -2,7 +2,7 @@
 // versions:
 // - protoc-gen-go-grpc v1.6.2
 // - protoc             (unknown)
-// source: policy.proto
+// source: v1/policy.proto
 
 // The contract between windvane and its policies, as messages: a mirror of the
 // Go package plugins/policy, which says more about each of them. Only additions
@@ -27,6 +27,8 @@ const (
 	Policy_Describe_FullMethodName  = "/windvane.policy.v1.Policy/Describe"
 	Policy_Configure_FullMethodName = "/windvane.policy.v1.Policy/Configure"
 	Policy_Decide_FullMethodName    = "/windvane.policy.v1.Policy/Decide"
+	Policy_Train_FullMethodName     = "/windvane.policy.v1.Policy/Train"
+	Policy_Export_FullMethodName    = "/windvane.policy.v1.Policy/Export"
 )
 
 // PolicyClient is the client API for Policy service.
@@ -42,6 +44,12 @@ type PolicyClient interface {
 	Configure(ctx context.Context, in *ConfigureRequest, opts ...grpc.CallOption) (*ConfigureResponse, error)
 	// Decide answers one observation. It keeps nothing between calls.
 	Decide(ctx context.Context, in *DecideRequest, opts ...grpc.CallOption) (*DecideResponse, error)
+	// Train makes an artefact. Optional: called only if Description.trains, on a process of
+	// its own that was not configured. The last message of the stream has the artefact.
+	Train(ctx context.Context, in *TrainRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TrainResponse], error)
+	// Export says in a table what a policy does. Optional: called only if
+	// Description.exports, after Configure.
+	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error)
 }
 
 type policyClient struct {
@@ -82,6 +90,35 @@ func (c *policyClient) Decide(ctx context.Context, in *DecideRequest, opts ...gr
 	return out, nil
 }
 
+func (c *policyClient) Train(ctx context.Context, in *TrainRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TrainResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Policy_ServiceDesc.Streams[0], Policy_Train_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TrainRequest, TrainResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Policy_TrainClient = grpc.ServerStreamingClient[TrainResponse]
+
+func (c *policyClient) Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportResponse)
+	err := c.cc.Invoke(ctx, Policy_Export_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PolicyServer is the server API for Policy service.
 // All implementations must embed UnimplementedPolicyServer
 // for forward compatibility.
@@ -95,6 +132,12 @@ type PolicyServer interface {
 	Configure(context.Context, *ConfigureRequest) (*ConfigureResponse, error)
 	// Decide answers one observation. It keeps nothing between calls.
 	Decide(context.Context, *DecideRequest) (*DecideResponse, error)
+	// Train makes an artefact. Optional: called only if Description.trains, on a process of
+	// its own that was not configured. The last message of the stream has the artefact.
+	Train(*TrainRequest, grpc.ServerStreamingServer[TrainResponse]) error
+	// Export says in a table what a policy does. Optional: called only if
+	// Description.exports, after Configure.
+	Export(context.Context, *ExportRequest) (*ExportResponse, error)
 	mustEmbedUnimplementedPolicyServer()
 }
 
@@ -113,6 +156,12 @@ func (UnimplementedPolicyServer) Configure(context.Context, *ConfigureRequest) (
 }
 func (UnimplementedPolicyServer) Decide(context.Context, *DecideRequest) (*DecideResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Decide not implemented")
+}
+func (UnimplementedPolicyServer) Train(*TrainRequest, grpc.ServerStreamingServer[TrainResponse]) error {
+	return status.Error(codes.Unimplemented, "method Train not implemented")
+}
+func (UnimplementedPolicyServer) Export(context.Context, *ExportRequest) (*ExportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Export not implemented")
 }
 func (UnimplementedPolicyServer) mustEmbedUnimplementedPolicyServer() {}
 func (UnimplementedPolicyServer) testEmbeddedByValue()                {}
@@ -189,6 +238,35 @@ func _Policy_Decide_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Policy_Train_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(TrainRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PolicyServer).Train(m, &grpc.GenericServerStream[TrainRequest, TrainResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Policy_TrainServer = grpc.ServerStreamingServer[TrainResponse]
+
+func _Policy_Export_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PolicyServer).Export(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Policy_Export_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PolicyServer).Export(ctx, req.(*ExportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Policy_ServiceDesc is the grpc.ServiceDesc for Policy service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -208,7 +286,17 @@ var Policy_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Decide",
 			Handler:    _Policy_Decide_Handler,
 		},
+		{
+			MethodName: "Export",
+			Handler:    _Policy_Export_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
-	Metadata: "policy.proto",
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Train",
+			Handler:       _Policy_Train_Handler,
+			ServerStreams: true,
+		},
+	},
+	Metadata: "v1/policy.proto",
 }

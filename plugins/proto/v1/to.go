@@ -23,7 +23,9 @@ func ToDescription(d *Description) (policy.Description, error) {
 	if d == nil {
 		return policy.Description{}, fmt.Errorf("description %w", errMissing)
 	}
-	return policy.Description{Name: d.GetName(), Version: d.GetVersion(), Artefact: d.GetArtefact()}, nil
+	return policy.Description{
+		Name: d.GetName(), Version: d.GetVersion(), Artefact: d.GetArtefact(), Trains: d.GetTrains(), Exports: d.GetExports(),
+	}, nil
 }
 
 // ToConfig converts a configuration; it is an error if there is none. The byte

@@ -15,8 +15,13 @@ const (
 	MaxHostReceive   = 16 << 20
 )
 
-// MaxReason is the longest reason of a decision or an alternative, in bytes.
+// MaxReason is the longest reason of a decision or an alternative, and the longest summary
+// of a training, in bytes.
 const MaxReason = 4096
+
+// MaxArtefact is the largest artefact of a training, in bytes: as a part of Config it has
+// to fit into MaxPluginReceive.
+const MaxArtefact = 60 << 20
 
 // LifelineEnv names the variable that tells a plugin the number of a file
 // descriptor: the read end of a pipe whose write end its host holds and never
