@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/windvane/windvane/internal/unixsocket"
 )
 
 // Options are what a Server is made of. Functions may be called from several goroutines at
@@ -67,7 +69,7 @@ func NewServer(o Options) (*Server, error) {
 	if o.Socket == "" {
 		return s, nil
 	}
-	if s.socket, err = listenSocket(o.Socket); err != nil {
+	if s.socket, err = unixsocket.Listen(o.Socket, socketMode); err != nil {
 		return nil, err
 	}
 	if handler, err = protect(s.routes(), s.socket.Addr(), nil); err != nil {

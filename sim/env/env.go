@@ -14,6 +14,10 @@ type Config struct {
 	Loads   Loads   // how the offered loads evolve
 	Lanes   int     // at least 1
 
+	// FirstLane is the number of the first lane, so that environments can share the lanes
+	// of one: what a lane sees depends on its number, and not on which of them it is in.
+	FirstLane int
+
 	Horizon   int  // intervals after which an episode is truncated; 0: never
 	Delay     int  // intervals until an action is in force; 0: it is at once
 	StepLimit int  // levels that an axis moves in an interval; 0: any number
@@ -99,6 +103,8 @@ func (c Config) check() error {
 		return errors.New("env: no loads")
 	case c.Lanes < 1:
 		return fmt.Errorf("env: %d lanes, want at least 1", c.Lanes)
+	case c.FirstLane < 0:
+		return fmt.Errorf("env: first lane %d, want 0 or more", c.FirstLane)
 	case c.Horizon < 0 || c.Delay < 0 || c.StepLimit < 0:
 		return fmt.Errorf("env: horizon %d, delay %d and step limit %d; want 0 or more", c.Horizon, c.Delay, c.StepLimit)
 	}
@@ -139,7 +145,7 @@ func (e *Env) Reset(seed uint64, obs []float32) error {
 	e.head = 0
 	for lane := range e.config.Lanes {
 		// Streams of neighbouring seeds and lanes must not resemble each other.
-		e.rng[lane].Seed(mix(seed), mix(seed^mix(uint64(lane))))
+		e.rng[lane].Seed(mix(seed), mix(seed^mix(uint64(e.config.FirstLane+lane))))
 		e.begin(lane)
 		e.observe(lane, obs[lane*e.size:][:e.size])
 	}

@@ -188,3 +188,39 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Lanes can be shared among environments: what each sees depends on its number alone.
+func TestLanesKeepTheirNumbers(t *testing.T) {
+	c := env.Config{
+		Backend: must(env.NewGrid(testTable(), testGoal{})), Loads: must(env.Uniform(env.Cross(testLoads), 3)),
+		Lanes: 5, Horizon: 4, StepLimit: 1,
+	}
+	whole := start(t, c, 9)
+	c.Lanes, c.FirstLane = 2, 3
+	part := start(t, c, 9)
+	for range 10 {
+		if n := 3 * whole.ObservationSize(); !slices.Equal(whole.obs[n:], part.obs) {
+			t.Fatalf("lanes 3 and 4 see %v of five, %v alone", whole.obs[n:], part.obs)
+		}
+		whole.step(make([]int32, 5*len(whole.Axes()))...)
+		part.step(make([]int32, 2*len(part.Axes()))...)
+	}
+}
+
+func TestEveryFeatureHasAName(t *testing.T) {
+	e := must(env.New(env.Config{
+		Backend: must(env.NewGrid(testTable(), testGoal{})), Loads: must(env.Uniform(env.Cross(testLoads), 1)), Lanes: 1, Delay: 2,
+	}))
+	names := e.FeatureNames([]string{"a", "b"})
+	if len(names) != e.ObservationSize() {
+		t.Fatalf("%d names of %d features", len(names), e.ObservationSize())
+	}
+	for i, want := range map[int]string{
+		0: "offered load of a", 1: "offered load of b", 2: "blocking of a, commanded 2 intervals ago",
+		5: "weight of d/v/a, v1, commanded 2 intervals ago", len(names) - 1: "weight of d/v/b, v2, commanded in the last interval",
+	} {
+		if names[i] != want {
+			t.Errorf("feature %d is %q, want %q", i, names[i], want)
+		}
+	}
+}

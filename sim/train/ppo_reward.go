@@ -23,7 +23,7 @@ func NewRewardLearning(goal *Goal, table *model.Table, params PPOParams, seed ui
 	if err != nil {
 		return nil, err
 	}
-	loads, err := env.Uniform(curriculum(table.Loads, maxRewardPoints), 1)
+	loads, err := env.Uniform(Curriculum(table.Loads), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -36,13 +36,13 @@ func NewRewardLearning(goal *Goal, table *model.Table, params PPOParams, seed ui
 	return &RewardLearning{ppo, e, j}, err
 }
 
-// curriculum are the loads to train at: those of the table, and, with the same chance in
-// all, those evenly between them. A network that saw the table's alone has learned
-// nothing of those between (on MO1 .95 of the optimum under a sinusoid, .98 with them);
-// one that saw the table's no more often than others errs at their edges (.90 at the
-// loads of the scenario scaling).
-func curriculum(loads [][]float64, most int) [][]float64 {
-	out, own := env.Cross(between(loads, most)), env.Cross(loads)
+// Curriculum returns the loads ([point][service], requests/s) to train a reward at: those
+// of the table, and, with the same chance in all, those evenly between them. A network
+// that saw the table's alone has learned nothing of those between (on MO1 .95 of the
+// optimum under a sinusoid, .98 with them); one that saw the table's no more often than
+// others errs at their edges (.90 at the loads of the scenario scaling).
+func Curriculum(loads [][]float64) [][]float64 {
+	out, own := env.Cross(between(loads, maxRewardPoints)), env.Cross(loads)
 	for range max(1, len(out)/len(own)) {
 		out = append(out, own...)
 	}
