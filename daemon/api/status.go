@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/windvane/windvane/daemon/explain"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -186,7 +187,8 @@ func (m Mesh) lines() []string {
 	}
 	switch {
 	case m.Hold != "":
-		out = append(out, "hold: "+m.Hold)
+		code, _, _ := strings.Cut(m.Hold, " ") // a detail may be behind it
+		out = append(out, "hold: "+m.Hold+": "+explain.HoldText(code))
 	case len(m.Plan) == 0:
 		out = append(out, "nothing to change")
 	case m.Applied:

@@ -10,6 +10,23 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 )
 
+// At night nobody looks codes up.
+func TestStatusSaysAHoldInWords(t *testing.T) {
+	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for hold, want := range map[string]string{
+		"drift":                         "hold: drift: somebody else has changed settings",
+		"no_data (a: offered is stale)": "hold: no_data (a: offered is stale): a signal that an objective needs is missing",
+	} {
+		var b strings.Builder
+		if err := (Status{Meshes: []Mesh{{Name: "shop", Cycle: 1, At: &at, Hold: hold}}}).WriteText(&b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
 // What a person sees of error budgets; what is not known is said to be unknown.
 func TestStatusInWords(t *testing.T) {
 	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)

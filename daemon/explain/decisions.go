@@ -186,7 +186,7 @@ func summary(d Decision) string {
 	what := changes(d.Changes)
 	switch {
 	case d.Hold != "":
-		short, _, _ := strings.Cut(holdText(d.Hold), ":")
+		short, _, _ := strings.Cut(HoldText(d.Hold), ":")
 		return "held: " + short
 	case len(d.Changes) == 0 && d.Edits > 0 && d.Frozen != "":
 		return "nothing that is admitted now: " + d.Frozen

@@ -116,7 +116,7 @@ func (e *Explanation) decision(p func(string, ...any)) {
 		p("  the active policy did not decide: %s", strings.Replace(i.FallbackReason, loop.FallbackNoActive, "the rules file declares none", 1))
 	}
 	if i.Decision == nil {
-		p("  nothing: %s", holdText(i.Hold))
+		p("  nothing: %s", HoldText(i.Hold))
 		return
 	}
 	p("  policy %s (%s): %s", i.Policy, i.PolicyRole, i.Decision.Reason)
@@ -162,7 +162,7 @@ func (e *Explanation) guard(p func(string, ...any)) {
 	}
 	switch {
 	case i.Hold != "" && i.Decision != nil && !i.Decision.Abstain && !slices.Contains(afterGuard, i.Hold):
-		p("  refused: %s", holdText(i.Hold))
+		p("  refused: %s", HoldText(i.Hold))
 	case len(i.Edits) == 0 && i.Frozen == "":
 		p("  nothing")
 	}
@@ -174,7 +174,7 @@ func (e *Explanation) done(p func(string, ...any)) {
 	e.revert(p)
 	switch {
 	case i.Hold != "":
-		p("  hold: %s", holdText(i.Hold))
+		p("  hold: %s", HoldText(i.Hold))
 		if len(i.Plan) > 0 {
 			p("  the plan was")
 		}
@@ -241,7 +241,8 @@ func resultText(result string) string {
 	return result
 }
 
-func holdText(reason string) string {
+// HoldText says in words why a cycle changed nothing, by the code in the journal.
+func HoldText(reason string) string {
 	switch reason {
 	case loop.HoldNoLive:
 		return "the settings in force could not be read"
