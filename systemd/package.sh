@@ -12,7 +12,10 @@ trap 'rm -r "$BUILD"' EXIT
 v=github.com/prometheus/common/version
 CGO_ENABLED=0 GOARCH=$ARCH go build -trimpath -ldflags "-s -w -X $v.Version=$VERSION -X $v.Revision=$commit" -o "$BUILD/windvane" ./cmd/windvane
 CGO_ENABLED=0 go build -trimpath -ldflags "-X $v.Version=$VERSION" -o "$BUILD/here" ./cmd/windvane # of this machine, to print its own manual
-"$BUILD/here" --help-man | gzip -9n >"$BUILD/windvane.1.gz"
+{
+	"$BUILD/here" --help-man
+	printf '.SH "SEE ALSO"\n/usr/share/doc/windvane/docs/operate.md: install, promote, release, and what to do at night.\n'
+} | gzip -9n >"$BUILD/windvane.1.gz"
 "$BUILD/here" --completion-script-bash >"$BUILD/windvane.bash"
 "$BUILD/here" --completion-script-zsh >"$BUILD/_windvane"
 (cd tools/nfpm && go build -o "$BUILD/nfpm" github.com/goreleaser/nfpm/v2/cmd/nfpm)

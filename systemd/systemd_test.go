@@ -2,6 +2,7 @@ package systemd_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -117,9 +118,21 @@ func TestUnits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed := strings.NewReplacer("/usr/bin/windvane", "/bin/true", "Documentation=man:windvane(1)\n", "").Replace(string(text))
+		changed := strings.NewReplacer("/usr/bin/windvane", "/bin/true", "man:windvane(1) ", "").Replace(string(text))
 		if err := os.WriteFile(filepath.Join(dir, unit), []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for _, dropIn := range []string{"windvane-kubeconfig.conf", "windvane-python.conf"} {
+		text, err := os.ReadFile(dropIn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, unit := range units {
+			of := filepath.Join(dir, unit+".d")
+			if err := errors.Join(os.MkdirAll(of, 0o750), os.WriteFile(filepath.Join(of, dropIn), text, 0o600)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	out, err := exec.Command(analyze, "verify", filepath.Join(dir, units[0]), filepath.Join(dir, units[1])).CombinedOutput()
