@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWriteReplacesOrLeavesAlone(t *testing.T) {
@@ -28,5 +30,25 @@ func TestWriteReplacesOrLeavesAlone(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("%v, %v; want the file and the directory alone", entries, err)
+	}
+}
+
+// What an administrator sets beside a daemon, the daemon can read.
+func TestRootsFileIsItsDirectorysOwners(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	const uid, gid = 61234, 61235
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "authority.json")
+	if err := Write(path, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	var owner unix.Stat_t
+	if err := unix.Stat(path, &owner); err != nil || owner.Uid != uid || owner.Gid != gid {
+		t.Errorf("owned by %d:%d, %v; want %d:%d", owner.Uid, owner.Gid, err, uid, gid)
 	}
 }
