@@ -3,8 +3,6 @@
 package suite
 
 import (
-	"encoding/json"
-	"errors"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -80,14 +78,7 @@ func of(report doctor.Report, check string) []doctor.Finding {
 // examine runs doctor; that it found problems is no error.
 func examine(t *testing.T, w *stack.Windvane) doctor.Report {
 	t.Helper()
-	out, err := exec.Command(program, "doctor", "--config.file", w.Config(), "--json").Output()
-	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
-		t.Fatal(err)
-	}
-	var report doctor.Report
-	if err := json.Unmarshal(out, &report); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	report, _ := diagnose(t, w)
 	return report
 }
 
