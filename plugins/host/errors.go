@@ -19,7 +19,7 @@ type InvalidAnswerError struct {
 }
 
 func (e *InvalidAnswerError) Error() string {
-	return fmt.Sprintf("plugin %s: invalid answer: %v", e.Plugin, e.Err)
+	return fmt.Sprintf("plugin %s: invalid answer: %s", e.Plugin, clip(e.Err.Error()))
 }
 
 // Unwrap returns what is wrong with the answer.

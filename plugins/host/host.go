@@ -18,8 +18,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/windvane/windvane/plugins/policy"
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
@@ -182,7 +184,8 @@ func (h *Host) Decide(ctx context.Context, observation policy.Observation) (poli
 	}
 	call, cancel := v.session.call(ctx, 0)
 	defer cancel()
-	answer, err := v.session.policy.Decide(call, &policyv1.DecideRequest{Observation: policyv1.FromObservation(observation)})
+	request := &policyv1.DecideRequest{Observation: policyv1.FromObservation(observation)}
+	answer, err := v.session.policy.Decide(call, request, grpc.MaxCallRecvMsgSize(largest(request)))
 	if err != nil {
 		return policy.Decision{}, h.callError(ctx, v, "decide", err)
 	}
@@ -196,14 +199,29 @@ func (h *Host) Decide(ctx context.Context, observation policy.Observation) (poli
 	if d.Abstain {
 		d.Action = nil
 	}
+	d.Reason = printable(d.Reason)
+	for i := range d.Alternatives {
+		d.Alternatives[i].Reason = printable(d.Alternatives[i].Reason)
+	}
 	return d, nil
+}
+
+// largest is the size of the largest answer to a request, in bytes. An answer has an
+// action and at most five alternatives to it, of as many settings as the request has
+// knobs, two predictions for each of its objectives, and reasons.
+func largest(request *policyv1.DecideRequest) int {
+	return maxAnswer + 8*proto.Size(request)
 }
 
 // callError says why there is no answer: the caller's context first, then the end of
 // the process, then what the plugin said.
 func (h *Host) callError(ctx context.Context, v *view, what string, err error) error {
-	if ctx.Err() != nil {
-		return h.wrap(fmt.Errorf("%s: no answer in time: %w", what, ctx.Err()))
+	late := ctx.Err()
+	if status.Code(err) == codes.DeadlineExceeded { // which may be noticed a moment earlier
+		late = context.DeadlineExceeded
+	}
+	if late != nil {
+		return h.wrap(fmt.Errorf("%s: no answer in time: %w", what, late))
 	}
 	if v.session.ctx.Err() != nil || status.Code(err) == codes.Unavailable {
 		return h.wrap(fmt.Errorf("%w: it ended while it was asked", ErrDown))
@@ -244,20 +262,21 @@ func rpcError(err error) error {
 // to the journal and the log of the host.
 const maxText = 4096
 
-// clip shortens what a plugin says, and makes it readable as one line.
+// clip leaves out the middle of what a plugin says at length, and makes one line of it.
 func clip(s string) string {
-	left := 0
-	if len(s) > maxText {
-		s, left = s[:maxText], len(s)-maxText
+	s = strings.TrimSpace(s)
+	if left := len(s) - maxText; left > 0 {
+		s = fmt.Sprintf("%s … %d bytes … %s", s[:maxText/2], left, s[len(s)-maxText/2:])
 	}
-	s = strings.Map(func(r rune) rune {
+	return printable(s)
+}
+
+// printable replaces what would confuse a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, strings.TrimSpace(s))
-	if left > 0 {
-		s += fmt.Sprintf(" … and %d bytes more", left)
-	}
-	return s
+	}, s)
 }

@@ -21,7 +21,7 @@ import (
 // The test binary is also the plugin under test ("plugin MODE"), and a host to be
 // killed ("host DIR").
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "plugin" {
+	if len(os.Args) >= 3 && os.Args[1] == "plugin" {
 		os.Exit(runPlugin(os.Args[2]))
 	}
 	if len(os.Args) == 3 && os.Args[1] == "host" {
@@ -48,9 +48,14 @@ func runPlugin(mode string) int {
 	case "tcp":
 		fmt.Println("1|1|tcp|127.0.0.1:1|grpc")
 		time.Sleep(time.Minute)
-	}
-	if mode == "trains" {
+	case "prints":
+		fmt.Println(strings.ReplaceAll(os.Args[3], "$DIR", os.Getenv("PLUGIN_UNIX_SOCKET_DIR")))
+		time.Sleep(time.Minute)
+	case "trains":
 		return serve.Main(&trainer{})
+	}
+	if strings.HasPrefix(mode, "hostile ") {
+		return serveHostile(mode)
 	}
 	return serve.Main(&fakePolicy{mode: mode})
 }

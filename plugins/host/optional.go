@@ -12,6 +12,9 @@ import (
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
 )
 
+// maxRow bounds a row of an exported table, in bytes.
+const maxRow = 1024
+
 // ErrUnsupported says that a policy does not have an optional call.
 var ErrUnsupported = errors.New("is not supported by this policy")
 
@@ -27,7 +30,7 @@ func (h *Host) Export(ctx context.Context, rows int) (policy.Table, error) {
 	}
 	call, cancel := v.session.call(ctx, 0)
 	defer cancel()
-	answer, err := v.session.policy.Export(call, &policyv1.ExportRequest{Rows: uint32(rows)}) //nolint:gosec // a number of rows
+	answer, err := v.session.policy.Export(call, &policyv1.ExportRequest{Rows: uint32(rows)}, grpc.MaxCallRecvMsgSize(maxAnswer+rows*maxRow))
 	if err != nil {
 		return policy.Table{}, h.callError(ctx, v, "export", err)
 	}

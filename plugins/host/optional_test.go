@@ -31,7 +31,7 @@ func (f *trainer) Train(ctx context.Context, t policy.Training) (policy.Trained,
 	case `"talks"`:
 		return policy.Trained{Artefact: []byte{1}, Summary: strings.Repeat("x", 5000)}, nil
 	}
-	artefact := slices.Repeat([]byte{byte(t.Seed)}, 20<<20) // more than a decision may have
+	artefact := slices.Repeat([]byte{byte(t.Seed)}, 1<<20) // more than other answers may have
 	return policy.Trained{Artefact: artefact, Summary: fmt.Sprintf("%s %s", t.Settings, t.Simulator)}, nil
 }
 
@@ -53,7 +53,7 @@ func TestTrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Artefact) != 20<<20 || got.Artefact[0] != 7 || got.Summary != `{"k":1} unix:/x` || told != "1 of 2: half way" {
+	if len(got.Artefact) != 1<<20 || got.Artefact[0] != 7 || got.Summary != `{"k":1} unix:/x` || told != "1 of 2: half way" {
 		t.Errorf("%d bytes, summary %q, progress %q", len(got.Artefact), got.Summary, told)
 	}
 	for settings, want := range map[string]string{

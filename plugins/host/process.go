@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
+	"golang.org/x/sys/unix"
 
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
 )
@@ -33,6 +34,7 @@ const drain = 200 * time.Millisecond
 type process struct {
 	cmd       *exec.Cmd
 	socketDir string
+	said      *lines // takes its standard error
 
 	mu      sync.Mutex
 	started bool
@@ -46,10 +48,10 @@ type process struct {
 
 var _ runner.Runner = (*process)(nil)
 
-func newProcess(path string, args []string) *process {
+func newProcess(path string, args []string, said *lines) *process {
 	cmd := exec.Command(path, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return &process{cmd: cmd, ended: make(chan struct{})}
+	return &process{cmd: cmd, said: said, ended: make(chan struct{})}
 }
 
 // Start runs the command. The context is not used: starting does not wait.
@@ -91,12 +93,17 @@ func (p *process) Start(context.Context) error {
 }
 
 // reap waits for the process to end. go-plugin waits for it through Wait.
+//
+// The group is killed, and nobody kills it after that, while the ended process still has
+// its id: a moment later that may be another program's.
 func (p *process) reap() {
-	err := p.cmd.Wait()
+	for errors.Is(unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+		continue
+	}
 	p.mu.Lock()
-	p.err = err
 	p.started = false
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // descendants that are left
+	p.err = p.cmd.Wait()
 	p.mu.Unlock()
 	_ = p.lifeline.Close()
 	until := time.Now().Add(drain)
@@ -158,7 +165,7 @@ func (p *process) ID() string { return strconv.Itoa(p.pid()) }
 
 func (p *process) Name() string                    { return p.cmd.Path }
 func (p *process) Stdout() io.ReadCloser           { return p.stdout }
-func (p *process) Stderr() io.ReadCloser           { return p.stderr }
+func (p *process) Stderr() io.ReadCloser           { return stderr{p.stderr, p.said} }
 func (p *process) Diagnose(context.Context) string { return "" }
 
 // PluginToHost admits no address but a socket in the directory that was made for

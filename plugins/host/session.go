@@ -17,7 +17,9 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/windvane/windvane/plugins/policy"
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
@@ -28,6 +30,11 @@ const grace = 2 * time.Second
 
 // maxDescription bounds what a plugin says of itself, in bytes.
 const maxDescription = 512
+
+// maxAnswer bounds an answer, its error included, in bytes, where a call does not say more.
+// Bounds are tight because of what little a message takes that becomes much in memory:
+// thousands of empty ones.
+const maxAnswer = 64 << 10
 
 // passedEnv are the variables of the host that every plugin sees.
 var passedEnv = []string{"PATH", "TZ", "LANG", "LC_ALL", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"}
@@ -48,7 +55,7 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 	if err := checkSocketDir(o.SocketDir); err != nil {
 		return nil, err
 	}
-	p := newProcess(o.Path, o.Args)
+	p := newProcess(o.Path, o.Args, &lines{log: o.Logger, now: o.Now})
 	if err := CheckSum(p.cmd.Path, o.SHA256); err != nil {
 		return nil, err
 	}
@@ -65,7 +72,7 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 
 func (s *session) clientConfig(o *Options) *plugin.ClientConfig {
 	log := newLogger(o.Logger)
-	lines := log.Named("output").StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})
+	output := o.Logger.With("logger", "output") // what it prints once it serves
 	return &plugin.ClientConfig{
 		HandshakeConfig:  policyv1.Handshake(),
 		VersionedPlugins: map[int]plugin.PluginSet{policyv1.ProtocolVersion: {policyv1.PluginName: grpcPlugin{}}},
@@ -74,8 +81,8 @@ func (s *session) clientConfig(o *Options) *plugin.ClientConfig {
 		SkipHostEnv:      true,
 		StartTimeout:     o.StartTimeout,
 		Logger:           log,
-		SyncStdout:       lines,
-		SyncStderr:       lines,
+		SyncStdout:       &lines{log: output, now: o.Now},
+		SyncStderr:       &lines{log: output, now: o.Now},
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: o.SocketDir},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 			s.process.cmd.Env = append(environment(o.Env), cmd.Env...)
@@ -83,18 +90,28 @@ func (s *session) clientConfig(o *Options) *plugin.ClientConfig {
 			return s.process, nil
 		},
 		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithDefaultCallOptions(
-				grpc.MaxCallRecvMsgSize(policyv1.MaxHostReceive), grpc.MaxCallSendMsgSize(policyv1.MaxPluginReceive)),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.MaxCallSendMsgSize(policyv1.MaxPluginReceive)),
+			grpc.WithMaxHeaderListSize(maxAnswer),
+			grpc.WithStreamInterceptor(withoutBroker),
 			// A plugin that accepts connections and says nothing must not hold up its own end.
 			grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: o.StartTimeout}),
 		},
 	}
 }
 
+// withoutBroker refuses the stream over which a plugin could ask its host to dial it
+// anew, as often as it likes: the contract has one connection.
+func withoutBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if strings.HasPrefix(method, "/plugin.GRPCBroker/") {
+		return nil, status.Error(codes.Unimplemented, "the host has no broker")
+	}
+	return open(ctx, desc, conn, method, opts...)
+}
+
 // connect starts the process, shakes hands and asks it what it is.
 func (s *session) connect(o *Options) error {
 	if _, err := s.client.Start(); err != nil {
-		return fmt.Errorf("start: %w", err)
+		return errors.New("start: " + clip(err.Error())) // has what the plugin printed in place of a handshake
 	}
 	go func() { // ends with the process, which close ends
 		<-s.process.ended

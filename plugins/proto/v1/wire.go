@@ -8,12 +8,9 @@ const PluginName = "policy"
 // ProtocolVersion is the version of the protocol that this package speaks.
 const ProtocolVersion = 1
 
-// The largest messages that each side receives, in bytes. A plugin receives
-// trained artefacts; a host receives decisions.
-const (
-	MaxPluginReceive = 64 << 20
-	MaxHostReceive   = 16 << 20
-)
+// MaxPluginReceive is the largest message that a plugin has to receive, in bytes: the
+// configuration with a trained artefact.
+const MaxPluginReceive = 64 << 20
 
 // MaxReason is the longest reason of a decision or an alternative, and the longest summary
 // of a training, in bytes.
