@@ -72,6 +72,7 @@ var forbidden = []struct{ from, to, why string }{
 	{"plugins/rollout", module + "sim/train", "training stays out of what is served"},
 	{"plugins/planning", module + "sim/env", "what is served plans with the model's inference alone"},
 	{"plugins/planning", module + "daemon", "policies know the contract and the rules' arithmetic"},
+	{"plugins/simserver", module + "daemon", "who trains needs no daemon"},
 	{"plugins/rollout", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/explore", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/learned", module + "daemon", "policies know the contract and the rules' arithmetic"},

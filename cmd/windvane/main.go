@@ -53,6 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addPlugin(app, commands)
 	addRelease(app, commands, stdout)
 	addRun(app, commands, stderr)
+	addSim(app, commands, stdout, stderr)
 	addStatus(app, commands, stdout)
 	addTest(app, commands, stdout)
 	addTrain(app, commands, stdout, stderr)
