@@ -67,7 +67,7 @@ func readPolicy(t *Table, dir string) PolicyRef {
 	p := PolicyRef{
 		Name:     nameOf(t, "name"),
 		Plugin:   nameOf(t, "plugin"),
-		Role:     PolicyRole(t.OneOf("role", "", string(RoleActive), string(RoleShadow), string(RoleFallback))),
+		Role:     PolicyRole(t.OneOf("role", "", string(RoleActive), string(RoleShadow), string(RoleCandidate), string(RoleFallback))),
 		Settings: t.Free("settings"),
 		Artefact: t.Text("artefact", ""),
 	}

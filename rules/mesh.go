@@ -161,9 +161,11 @@ type PolicyRole string
 
 // The roles of policies.
 const (
-	RoleActive   PolicyRole = "active"   // decides
-	RoleShadow   PolicyRole = "shadow"   // is asked and recorded
-	RoleFallback PolicyRole = "fallback" // decides when the active policy cannot
+	RoleActive    PolicyRole = "active"    // decides
+	RoleShadow    PolicyRole = "shadow"    // is asked and recorded
+	RoleCandidate PolicyRole = "candidate" // is ready to be promoted, and not asked
+	RoleRetired   PolicyRole = "retired"   // was active, and is not asked any more; no file has it
+	RoleFallback  PolicyRole = "fallback"  // decides when the active policy cannot
 )
 
 // PolicyRef is a policy of this mesh: a plugin with settings of its own.
