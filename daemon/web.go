@@ -23,7 +23,7 @@ func (d *Daemon) newServer() (*api.Server, error) {
 		Listener: d.o.Listener, WebConfigFile: d.o.WebConfigFile, ExternalURL: d.o.ExternalURL,
 		EnableReload: d.o.EnableLifecycle, EnablePprof: d.o.EnablePprof,
 		Registry: d.registry, Logger: d.o.Logger, Journal: d.journal.Dir(),
-		Status: d.Status, Plans: d.Plans, Policies: d.Policies, Reload: d.Reload, Alerts: d.alerts,
+		Late: d.Late, Status: d.Status, Plans: d.Plans, Policies: d.Policies, Reload: d.Reload, Alerts: d.alerts,
 		SetAuthority: func(ctx context.Context, mesh, level, by string) error {
 			known, err := authority.Parse(level)
 			if err != nil {

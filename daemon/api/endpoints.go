@@ -23,7 +23,7 @@ func (e endpoint) path() string { return e.pattern[strings.IndexByte(e.pattern, 
 
 func (s *Server) endpoints() []endpoint {
 	out := []endpoint{
-		{"GET /-/healthy", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "windvane is healthy.") })},
+		{"GET /-/healthy", http.HandlerFunc(s.health)},
 		{"GET /-/ready", http.HandlerFunc(s.readiness)},
 		{"GET /metrics", promhttp.InstrumentMetricHandler(s.o.Registry,
 			promhttp.HandlerFor(s.o.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelError)}))},

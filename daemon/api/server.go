@@ -32,6 +32,7 @@ type Options struct {
 	Logger        *slog.Logger
 	Journal       string // directory, of which decisions are read
 
+	Late         func(now time.Time) []string // meshes whose cycles are overdue; nil: nobody is asked
 	Status       func() Status
 	Plans        func() []Plan
 	Policies     func() []Policy
@@ -148,6 +149,17 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.serving.Wait()
 	return errors.Join(errs...)
+}
+
+// health is what a watchdog goes by: a daemon whose cycles stand still is to be started again.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	if s.o.Late != nil {
+		if late := s.o.Late(time.Now()); len(late) > 0 {
+			text(w, http.StatusServiceUnavailable, "windvane is not healthy: no cycle within two intervals of "+strings.Join(late, ", ")+".")
+			return
+		}
+	}
+	text(w, http.StatusOK, "windvane is healthy.")
 }
 
 func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) {

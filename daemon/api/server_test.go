@@ -5,7 +5,21 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
+
+func TestHealth(t *testing.T) {
+	late := []string{}
+	r := start(t, func(o *Options) { o.Late = func(time.Time) []string { return late } })
+	if code, body, _ := r.do(http.MethodGet, "/-/healthy", "", nil); code != 200 {
+		t.Errorf("nobody late: %d %s", code, body)
+	}
+	late = []string{"books", "shop"}
+	code, body, _ := r.do(http.MethodGet, "/-/healthy", "", nil)
+	if code != 503 || !strings.HasPrefix(body, "windvane is not healthy: no cycle within two intervals of books, shop.") {
+		t.Errorf("late: %d %s", code, body)
+	}
+}
 
 func TestReading(t *testing.T) {
 	r := start(t, nil)
