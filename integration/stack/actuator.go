@@ -11,8 +11,8 @@ import (
 	"github.com/windvane/windvane/plugins/policy"
 )
 
-// Actuator is windvane's own for the shop, without the daemon, with the rights of a user.
-func (s *Stack) Actuator(u User) (*istio.Actuator, error) {
+// REST is a client of the API server with the rights of a user, as windvane has one.
+func (s *Stack) REST(u User) (*rest.RESTClient, error) {
 	file, err := s.Kubeconfig(u)
 	if err != nil {
 		return nil, err
@@ -23,7 +23,12 @@ func (s *Stack) Actuator(u User) (*istio.Actuator, error) {
 	}
 	c.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	c.QPS = -1
-	client, err := rest.UnversionedRESTClientFor(c)
+	return rest.UnversionedRESTClientFor(c)
+}
+
+// Actuator is windvane's own for the shop, without the daemon, with the rights of a user.
+func (s *Stack) Actuator(u User) (*istio.Actuator, error) {
+	client, err := s.REST(u)
 	if err != nil {
 		return nil, err
 	}
