@@ -47,6 +47,13 @@ peers: ## make bench, then its peers in Python (integration/peers), whose figure
 package: ## the Debian and the RPM package into dist, as in make package VERSION=1.2.0
 	@VERSION=$(VERSION) systemd/package.sh
 
+.PHONY: image
+image: ## the container image windvane:VERSION, by podman or docker, as in make image VERSION=1.2.0
+	@tool=$$(command -v podman || command -v docker) || { echo "image: install podman or docker" >&2; exit 1; }; \
+	version="$(or $(VERSION),0.0.0-snapshot)"; \
+	"$$tool" build -f deploy/container/Containerfile --build-arg VERSION="$$version" \
+		--build-arg REVISION="$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" -t "windvane:$$version" .
+
 .PHONY: integration
 integration: ## the tests against a real mesh: etcd, kube-apiserver, istiod and Envoy, built the first time (about 10 minutes); needs python3 with pip
 	@programs=$$(integration/tools/build.sh) && WINDVANE_PROGRAMS="$$programs" go test -tags integration -count=1 -timeout 25m -v ./integration/...

@@ -9,9 +9,8 @@ BUILD=$(mktemp -d)
 export BUILD
 trap 'rm -r "$BUILD"' EXIT
 
-v=github.com/prometheus/common/version
-CGO_ENABLED=0 GOARCH=$ARCH go build -trimpath -ldflags "-s -w -X $v.Version=$VERSION -X $v.Revision=$commit" -o "$BUILD/windvane" ./cmd/windvane
-CGO_ENABLED=0 go build -trimpath -ldflags "-X $v.Version=$VERSION" -o "$BUILD/here" ./cmd/windvane # of this machine, to print its own manual
+REVISION=$commit GOARCH=$ARCH tools/build-release.sh "$BUILD/windvane"
+CGO_ENABLED=0 go build -trimpath -ldflags "-X github.com/prometheus/common/version.Version=$VERSION" -o "$BUILD/here" ./cmd/windvane # of this machine, to print its own manual
 {
 	"$BUILD/here" --help-man
 	printf '.SH "SEE ALSO"\n/usr/share/doc/windvane/docs/operate.md: install, promote, release, and what to do at night.\n'
