@@ -124,7 +124,16 @@ func failed(ctx context.Context, err error) answer {
 
 // age asks when the newest samples behind a selector were taken.
 func (ob *Observer) age(ctx context.Context, selector string, at time.Time) age {
-	a := ob.query(ctx, fmt.Sprintf("max by (%s) (timestamp(%s))", ob.by, selector), at)
+	return ob.dates(selector, ob.query(ctx, ob.ageOf(selector), at), at)
+}
+
+// ageOf is the expression that asks when the newest samples behind a selector were taken.
+func (ob *Observer) ageOf(selector string) string {
+	return fmt.Sprintf("max by (%s) (timestamp(%s))", ob.by, selector)
+}
+
+// dates reads the answer to ageOf.
+func (ob *Observer) dates(selector string, a answer, at time.Time) age {
 	out := age{selector: selector, times: make(map[string]time.Time, len(a.samples)), kind: a.kind, err: a.err}
 	for _, s := range a.samples {
 		t := float64(s.Value)

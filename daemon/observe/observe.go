@@ -159,10 +159,16 @@ func (ob *Observer) Queries() int { return len(ob.queries) + len(ob.selectors) }
 // returns when every query has ended.
 func (ob *Observer) Observe(ctx context.Context, at time.Time) Observation {
 	// Prometheus reckons in milliseconds.
-	out := Observation{At: at.Add(-ob.offset).Truncate(time.Millisecond)}
-	values, ages := ob.ask(ctx, out.At)
+	at = at.Add(-ob.offset).Truncate(time.Millisecond)
+	values, ages := ob.ask(ctx, at)
+	return ob.judge(at, values, ages)
+}
+
+// judge makes an observation of the answers to the queries and to the ages of the selectors.
+func (ob *Observer) judge(at time.Time, values []answer, ages []age) Observation {
+	out := Observation{At: at}
 	for i, q := range ob.queries {
-		j := judge{query: q, by: ob.by, at: out.At, freshness: ob.freshness, answer: values[i]}
+		j := judge{query: q, by: ob.by, at: at, freshness: ob.freshness, answer: values[i]}
 		for _, selector := range q.Selectors {
 			k, _ := slices.BinarySearch(ob.selectors, selector)
 			j.ages = append(j.ages, ages[k])
