@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,10 +42,16 @@ var passedEnv = []string{"PATH", "TZ", "LANG", "LC_ALL", "GOMAXPROCS", "GOMEMLIM
 
 // session is one run of the plugin, with a connection to it.
 type session struct {
-	ctx         context.Context // done when the process has ended, or the supervisor is stopped
-	cancel      context.CancelFunc
-	process     *process
-	client      *plugin.Client
+	ctx     context.Context // done when the process has ended, or the supervisor is stopped
+	cancel  context.CancelFunc
+	process *process
+	client  *plugin.Client
+
+	// Of the client. go-plugin makes certificates of the curve P-521, with which TLS 1.3 binds
+	// a signature that BoringSSL does not accept, and with it gRPC in Python, C++, Ruby and
+	// others; TLS 1.2 lets both agree on another one. Its TLSConfig is there after Start.
+	config *plugin.ClientConfig
+
 	policy      policyv1.PolicyClient
 	health      grpc_health_v1.HealthClient
 	description policy.Description
@@ -62,7 +69,8 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 	s := &session{process: p}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	defer context.AfterFunc(ctx, p.kill)()
-	s.client = plugin.NewClient(s.clientConfig(o))
+	s.config = s.clientConfig(o)
+	s.client = plugin.NewClient(s.config)
 	if err := s.connect(o); err != nil {
 		s.close(context.Background()) //nolint:forbidigo // never done: nobody forces the end of what has not begun
 		return nil, s.explain(err)
@@ -113,7 +121,8 @@ func (s *session) connect(o *Options) error {
 	if _, err := s.client.Start(); err != nil {
 		return errors.New("start: " + clip(err.Error())) // has what the plugin printed in place of a handshake
 	}
-	go func() { // ends with the process, which close ends
+	s.config.TLSConfig.MaxVersion = tls.VersionTLS12 // see session.config
+	go func() {                                      // ends with the process, which close ends
 		<-s.process.ended
 		s.cancel()
 	}()
