@@ -160,6 +160,9 @@ func (s *Station) State() string { return filepath.Join(s.o.Dir, stateDirectory)
 // Status is the daemon's.
 func (s *Station) Status() api.Status { return s.daemon.Status() }
 
+// Fail makes things of the mesh fail from now on; the zero Faults heal all.
+func (s *Station) Fail(f testbed.Faults) { s.testbed.Fail(f) }
+
 // Next implements daemon.Clock: it waits for a permit, then lets an interval pass.
 func (s *Station) Next(ctx context.Context, _ string, interval time.Duration) (time.Time, error) {
 	select {
