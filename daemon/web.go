@@ -36,7 +36,11 @@ func (d *Daemon) newServer() (*api.Server, error) {
 	if d.o.RuntimeDirectory != "" {
 		o.Socket = api.SocketPath(d.o.RuntimeDirectory)
 	}
-	return api.NewServer(o)
+	s, err := api.NewServer(o)
+	if err == nil && d.o.RuntimeDirectory != "" {
+		d.sweepSockets()
+	}
+	return s, err
 }
 
 // coded gives errors that are the caller's the HTTP status code that says so.
