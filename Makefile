@@ -43,6 +43,10 @@ peers: ## make bench, then its peers in Python (integration/peers), whose figure
 	BENCH_SPLITS="$$splits" $(MAKE) --no-print-directory bench; \
 	integration/peers/run.sh "$(abspath $(or $(TRACE),examples/mo1/trace-sample.csv))" "$(CURDIR)/bench.json" "$$splits"
 
+.PHONY: python
+python: ## the tests of the package for Python, and of plugins in Python under the host; needs python3 with pip
+	@plugins/python/test.sh
+
 .PHONY: package
 package: ## the Debian and the RPM package into dist, as in make package VERSION=1.2.0
 	@VERSION=$(VERSION) systemd/package.sh

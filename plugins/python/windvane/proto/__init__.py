@@ -1,0 +1,1 @@
+"""The messages of the contract, generated from plugins/proto/v1 by generate.sh."""
