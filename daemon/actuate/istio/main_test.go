@@ -80,7 +80,7 @@ func (c *cluster) Patch(_ context.Context, namespace, name string, patch []byte,
 	return c.change(namespace+"/"+name, string(patch))
 }
 
-// Apply stores the spec and the baseline, if the version is that of the object.
+// Apply stores what of the spec is sent, and the baseline, if the version is that of the object.
 func (c *cluster) Apply(_ context.Context, namespace, name string, object []byte, dryRun bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,12 +100,15 @@ func (c *cluster) Apply(_ context.Context, namespace, name string, object []byte
 		return refusal(http.StatusConflict, "modified")
 	}
 	var whole struct {
-		Spec json.RawMessage `json:"spec"`
+		Spec map[string]json.RawMessage `json:"spec"`
 	}
 	if err := json.Unmarshal(object, &whole); err != nil || dryRun {
 		return err
 	}
-	patch := []map[string]any{{"op": "replace", "path": "/spec", "value": whole.Spec}}
+	var patch []map[string]any
+	for member, value := range whole.Spec { // what others have applied beside it stays
+		patch = append(patch, map[string]any{"op": "add", "path": "/spec/" + member, "value": value})
+	}
 	baseline, now := sent.Metadata.Annotations[BaselineAnnotation]
 	switch _, was := stored.Metadata.Annotations[BaselineAnnotation]; {
 	case now && stored.Metadata.Annotations == nil:

@@ -11,9 +11,9 @@ import (
 	"github.com/windvane/windvane/daemon/actuate/internal/kubeapi"
 )
 
-// whole returns the object as it is to be applied: its spec with the patch made, and of its
-// metadata what says which object and version is meant, and the baseline. Others keep their
-// labels and annotations.
+// whole returns the object as it is to be applied: its routes with the patch made, and of its
+// metadata what says which object and version is meant, and the baseline. The rest of the
+// spec, labels and annotations stay those of the others, who may take them away again.
 func (v view) whole(name kubeapi.Name, patch []byte) ([]byte, error) {
 	if len(v.Spec.Hosts)+len(v.Spec.Gateways) > 0 {
 		return nil, fmt.Errorf("it has hosts or gateways (%s), so that it is no delegate, and is not to be owned whole; "+
@@ -32,13 +32,15 @@ func (v view) whole(name kubeapi.Name, patch []byte) ([]byte, error) {
 		APIVersion string           `json:"apiVersion"`
 		Kind       string           `json:"kind"`
 		Metadata   kubeapi.Metadata `json:"metadata"`
-		Spec       json.RawMessage  `json:"spec"`
+		Spec       struct {
+			HTTP json.RawMessage `json:"http"`
+		} `json:"spec"`
 	}
 	if err := json.Unmarshal(after, &o); err != nil {
 		return nil, err
 	}
-	if o.APIVersion == "" || o.Spec == nil {
-		return nil, errors.New("the API server's answer has no apiVersion or no spec")
+	if o.APIVersion == "" || o.Spec.HTTP == nil {
+		return nil, errors.New("the API server's answer has no apiVersion or no spec.http")
 	}
 	meta := map[string]any{"name": name.Name, "namespace": name.Namespace, "resourceVersion": v.Metadata.ResourceVersion}
 	if baseline, ok := o.Metadata.Annotations[BaselineAnnotation]; ok {

@@ -15,7 +15,7 @@ import (
 // delegate is a VirtualService without hosts, with somebody's label and annotation.
 func delegate() string {
 	o := vs("front", map[string]string{"their/own": "1"}, httpRoute("information", weight(50), weight(50), `{"delay":{"fixedDelay":"1s"}}`), `{"name":"other"}`)
-	o = strings.Replace(o, `"hosts":["front"],`, "", 1)
+	o = strings.Replace(o, `"hosts":["front"],`, `"exportTo":["."],`, 1)
 	return strings.Replace(o, `{"kind"`, `{"apiVersion":"networking.istio.io/v1","kind"`, 1)
 }
 
@@ -25,8 +25,8 @@ func owned() Route {
 	return r
 }
 
-// A delegate is applied whole, as it was read but for the settings; what others have set in
-// its metadata is not taken over.
+// The routes of a delegate are applied whole, as they were read but for the settings; what
+// others have set in its metadata and beside the routes is not taken over.
 func TestDelegateIsAppliedWhole(t *testing.T) {
 	c := &cluster{objects: map[string]string{"default/front": delegate()}}
 	a := actuator(t, c, owned())
@@ -58,6 +58,68 @@ func TestDelegateIsAppliedWhole(t *testing.T) {
 	}
 	if d := cmp.Diff(tree(t, delegate()), tree(t, c.objects["default/front"])); d != "" {
 		t.Errorf("released (-want +got):\n%s", d)
+	}
+}
+
+// A release is no application of the whole: what has become of the delegate is not in its way.
+func TestReleaseOfWhatIsNoDelegateAnyMore(t *testing.T) {
+	c := &cluster{objects: map[string]string{"default/front": delegate()}}
+	a := actuator(t, c, owned())
+	action := set(information, .3, .2)
+	known, err := a.Prepare(t.Context(), nil, action, nil)
+	if err == nil {
+		err = a.Apply(t.Context(), nil, action, known)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.change("default/front", `[{"op":"add","path":"/spec/hosts","value":["front"]}]`); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Release(t.Context(), actuate.ReleaseOptions{Known: known, Commanded: []policy.Action{action}}); len(got) != 1 || got[0].Problem != "" || !got[0].Changed {
+		t.Fatalf("%+v", got)
+	}
+	want := strings.Replace(delegate(), `"exportTo"`, `"hosts":["front"],"exportTo"`, 1)
+	if d := cmp.Diff(tree(t, want), tree(t, c.objects["default/front"])); d != "" {
+		t.Errorf("released (-want +got):\n%s", d)
+	}
+}
+
+// After a release windvane is no manager of fields any more: with what it had set still in its
+// name the next apply of the owner would be a conflict.
+func TestReleaseLeavesNoFieldManager(t *testing.T) {
+	const theirs = `{"manager":"gitops","operation":"Apply","fieldsV1":{"f:metadata":{"f:labels":{}}}}`
+	ours := `{"manager":"windvane","operation":"Apply","fieldsV1":{"f:spec":{"f:http":{}}}}`
+	other := strings.Replace(ours, "Apply", "Update", 1)
+	for name, tc := range map[string]struct{ managed, want, refusal string }{
+		"among others":   {ours + "," + theirs + "," + other, `"managedFields":[` + theirs + `]`, ""},
+		"not at all":     {theirs, `"managedFields":[` + theirs + `]`, ""},
+		"nobody else is": {ours, `"managedFields":[` + ours + `]`, ""},
+		"refused":        {ours + "," + theirs, `"managedFields":[` + ours + "," + theirs + `]`, "no"},
+	} {
+		c := &cluster{objects: map[string]string{"default/front": strings.Replace(front(weight(30), weight(70), ""), `"generation"`, `"managedFields":[`+tc.managed+`],"generation"`, 1)}}
+		if tc.refusal != "" {
+			c.refuse = func(n int) error {
+				if n == 2 {
+					return refusal(http.StatusForbidden, tc.refusal)
+				}
+				return nil
+			}
+		}
+		known := map[string]json.RawMessage{frontObject: json.RawMessage(`{"routes":[{"name":"information","weights":[{"destination":"v1","weight":50},{"destination":"v2","weight":50}],"abort":null}]}`)}
+		for _, dry := range []bool{true, false} {
+			before := c.objects["default/front"]
+			got := actuator(t, c).Release(t.Context(), actuate.ReleaseOptions{Known: known, DryRun: dry})
+			if len(got) != 1 || (got[0].Problem == "") != (dry || tc.refusal == "") || !dry && !strings.Contains(got[0].Problem, tc.refusal) {
+				t.Errorf("%s: %+v", name, got)
+			}
+			if dry && c.objects["default/front"] != before {
+				t.Errorf("%s: a dry run made it %s", name, c.objects["default/front"])
+			}
+		}
+		if !strings.Contains(c.objects["default/front"], tc.want) || !strings.Contains(c.objects["default/front"], `"weight":50`) {
+			t.Errorf("%s: %s", name, c.objects["default/front"])
+		}
 	}
 }
 

@@ -16,9 +16,11 @@ import (
 var _ actuate.Releaser = (*Actuator)(nil)
 
 // Release restores the weights and the aborts of every route in a baseline to what they
-// were, as they were written, and takes the annotation away; nothing else. It does so for
-// the actuator's VirtualServices and for those in o.Known, and refuses one whose fields are
-// neither as commanded nor as in the baseline, unless it is forced.
+// were, as they were written, and takes the annotation away, and windvane's name as a manager
+// of fields, so that whoever applies the object next meets no conflict; nothing else. It does
+// so for the actuator's VirtualServices and for those in o.Known, and refuses one whose fields
+// are neither as commanded nor as in the baseline, unless it is forced. One that is owned is
+// patched as others are: what has become of it since, as hosts, is not in the way.
 func (a *Actuator) Release(ctx context.Context, o actuate.ReleaseOptions) []actuate.Released {
 	names := a.known(o.Known)
 	out := make([]actuate.Released, len(names))
@@ -49,8 +51,7 @@ func (a *Actuator) known(baselines map[string]json.RawMessage) []kubeapi.Name {
 func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.ReleaseOptions) actuate.Released {
 	out := actuate.Released{Object: Object(name)}
 	known := o.Known[out.Object]
-	owned := slices.ContainsFunc(a.objects, func(x object) bool { return x.name == name && x.owned })
-	ops, err := a.send(ctx, name, owned, o.DryRun, func(v view) ([]operation, error) {
+	ops, err := a.send(ctx, name, false, o.DryRun, func(v view) ([]operation, error) {
 		base, ok, err := kept(v, known)
 		out.Baseline, out.Drift = "", nil
 		if err != nil || !ok {
@@ -67,6 +68,11 @@ func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.Rel
 		}
 		return ops, err
 	})
+	if err == nil && out.Baseline != "" && !o.DryRun {
+		if _, err = a.send(ctx, name, false, false, disown); err != nil {
+			err = fmt.Errorf("its settings are as they were, but windvane is still named as a manager of its fields: %w", err)
+		}
+	}
 	if err != nil {
 		out.Problem = err.Error()
 		return out
@@ -76,6 +82,20 @@ func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.Rel
 		out.Kubectl = []string{kubectl(name, ops)}
 	}
 	return out
+}
+
+// disown takes windvane's entries out of the field managers. Together with the settings that
+// cannot be done: whoever writes these is their manager.
+func disown(v view) ([]operation, error) {
+	var b builder
+	for _, path := range v.Metadata.OwnEntries() {
+		b.remove(path)
+	}
+	if len(b.ops) == 0 {
+		return nil, nil
+	}
+	test, err := op("test", "/metadata/resourceVersion", v.Metadata.ResourceVersion)
+	return append([]operation{test}, b.ops...), err
 }
 
 // services maps the routes to the services whose blocking they have.

@@ -35,6 +35,7 @@ type cluster struct {
 	dryRuns   int
 	others    map[string]string // answers of Get, by path
 	patches   []string
+	faster    int                     // patches for which somebody else changes the Deployment first
 	forbidden error                   // to patch in a dry run
 	before    func(c *cluster, n int) // the n-th put, from 1; holds the lock
 	refusal   error                   // of each put
@@ -100,13 +101,23 @@ func (c *cluster) Get(_ context.Context, path string) ([]byte, error) {
 	}
 }
 
-func (c *cluster) Patch(_ context.Context, _, _ string, patch []byte, dryRun bool) error {
+func (c *cluster) Patch(_ context.Context, namespace, name string, patch []byte, dryRun bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if dryRun {
+	if dryRun && c.forbidden != nil {
 		return c.forbidden
 	}
-	c.patches = append(c.patches, string(patch))
+	if !dryRun {
+		c.patches = append(c.patches, string(patch))
+	}
+	path := deployment(namespace, name)
+	if c.faster > 0 {
+		c.faster--
+		c.others[path] = strings.Replace(c.others[path], `"resourceVersion":"5"`, `"resourceVersion":"6"`, 1)
+	}
+	if !strings.Contains(string(patch), `"value":"`+version(c.others[path])+`"}`) {
+		return status(http.StatusUnprocessableEntity, "the test operation failed")
+	}
 	return nil
 }
 

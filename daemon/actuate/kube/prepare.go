@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -110,33 +111,52 @@ func (a *Actuator) view(ctx context.Context, name kubeapi.Name) (view, error) {
 
 // annotate leaves the baseline at the Deployment, unless it is there.
 func (a *Actuator) annotate(ctx context.Context, name kubeapi.Name, v view, baseline string, dryRun bool) error {
-	if v.Metadata.Annotations[BaselineAnnotation] == baseline {
-		return nil
-	}
-	var value any = baseline
-	path := annotationPath
-	if v.Metadata.Annotations == nil {
-		path, value = "/metadata/annotations", map[string]string{BaselineAnnotation: baseline}
-	}
-	return a.patch(ctx, name, v, "add", path, value, dryRun)
+	return a.edit(ctx, name, v, dryRun, func(v view) []operation {
+		switch {
+		case v.Metadata.Annotations[BaselineAnnotation] == baseline:
+			return nil
+		case v.Metadata.Annotations == nil:
+			return []operation{{Op: "add", Path: "/metadata/annotations", Value: map[string]string{BaselineAnnotation: baseline}}}
+		}
+		return []operation{{Op: "add", Path: annotationPath, Value: baseline}}
+	})
 }
 
 var annotationPath = "/metadata/annotations/" + strings.ReplaceAll(BaselineAnnotation, "/", "~1")
 
-// patch changes one member of the Deployment as it was read.
-func (a *Actuator) patch(ctx context.Context, name kubeapi.Name, v view, op, path string, value any, dryRun bool) error {
-	change := map[string]any{"op": op, "path": path}
-	if value != nil {
-		change["value"] = value
+// operation is one line of a JSON Patch (RFC 6902).
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+// edit changes the Deployment as it was read, and reads again when others were faster.
+func (a *Actuator) edit(ctx context.Context, name kubeapi.Name, v view, dryRun bool, make func(v view) []operation) error {
+	for try := 0; ; try++ {
+		ops := make(v)
+		if len(ops) == 0 {
+			return nil
+		}
+		version := v.Metadata.ResourceVersion
+		body, err := json.Marshal(append([]operation{{Op: "test", Path: "/metadata/resourceVersion", Value: version}}, ops...))
+		if err == nil {
+			err = a.client.Patch(ctx, name.Namespace, name.Name, body, dryRun)
+		}
+		if err == nil {
+			return nil
+		}
+		if code := kubeapi.Code(err); try == retries || code != http.StatusConflict && code != http.StatusUnprocessableEntity {
+			return fmt.Errorf("kube: annotate deployment %s: %w", name, err)
+		}
+		last := err
+		if v, err = a.view(ctx, name); err != nil {
+			return err
+		}
+		// A failed test is answered like an object that does not validate. If nobody has
+		// changed the object, it was the latter.
+		if kubeapi.Code(last) == http.StatusUnprocessableEntity && v.Metadata.ResourceVersion == version {
+			return fmt.Errorf("kube: annotate deployment %s: %w", name, last)
+		}
 	}
-	body, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/metadata/resourceVersion", "value": v.Metadata.ResourceVersion}, change,
-	})
-	if err == nil {
-		err = a.client.Patch(ctx, name.Namespace, name.Name, body, dryRun)
-	}
-	if err != nil {
-		return fmt.Errorf("kube: annotate deployment %s: %w", name, err)
-	}
-	return nil
 }

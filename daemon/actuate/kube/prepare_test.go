@@ -58,6 +58,27 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// Others may change the Deployment between reading it and annotating it.
+func TestAnnotateConflicts(t *testing.T) {
+	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf("")}}
+	a, want := actuator(t, c, "default/a"), policy.Action{replicas("default/a", 3)}
+	c.faster = 1
+	known, err := a.Prepare(t.Context(), nil, want, nil)
+	if err != nil || c.faster > 0 {
+		t.Fatalf("Prepare: %v", err)
+	}
+	c.others[pathOfA], c.faster = deploymentOf(""), 1
+	if err := a.Apply(t.Context(), nil, want, known); err != nil || len(c.patches) != 2 || len(c.puts) != 1 {
+		t.Errorf("%v; patches %v, puts %v", err, c.patches, c.puts)
+	}
+	// Where nobody has changed it, it is the patch that is refused.
+	c = &cluster{others: map[string]string{pathOfA: deploymentOf("")}, forbidden: status(http.StatusUnprocessableEntity, "invalid")}
+	c.scales = map[string]string{"default/a": scaleOf(`{"replicas":2}`)}
+	if _, err := actuator(t, c, "default/a").Prepare(t.Context(), nil, want, nil); err == nil || !strings.Contains(err.Error(), "annotate deployment default/a: invalid") {
+		t.Errorf("an invalid annotation: %v", err)
+	}
+}
+
 func TestPrepareRefuses(t *testing.T) {
 	list := func(ref string) string {
 		return `{"items":[{"metadata":{"name":"scaler"},"spec":{"scaleTargetRef":` + ref + `}}]}`

@@ -13,8 +13,8 @@ import (
 
 var _ actuate.Releaser = (*Actuator)(nil)
 
-// Release scales the Deployments back to what they had, and takes the annotation away. It
-// does so for the actuator's Deployments and for those in o.Known, and refuses one whose
+// Release scales the Deployments back to what they had, and takes the annotation away, and
+// windvane's name as a manager of fields. It does so for the actuator's Deployments and for those in o.Known, and refuses one whose
 // replicas are neither as commanded nor as in the baseline, unless it is forced.
 func (a *Actuator) Release(ctx context.Context, o actuate.ReleaseOptions) []actuate.Released {
 	names := slices.Clone(a.names)
@@ -74,16 +74,27 @@ func (a *Actuator) release(ctx context.Context, name kubeapi.Name, o actuate.Rel
 		out.Changed = true
 		out.Kubectl = append(out.Kubectl, fmt.Sprintf("kubectl -n %s scale deployment %s --replicas=%d", name.Namespace, name.Name, base.Replicas))
 	}
-	if !annotated {
-		return nil
+	if annotated {
+		out.Changed = true
+		out.Kubectl = append(out.Kubectl, fmt.Sprintf("kubectl -n %s annotate deployment %s %s-", name.Namespace, name.Name, BaselineAnnotation))
 	}
-	out.Changed = true
-	out.Kubectl = append(out.Kubectl, fmt.Sprintf("kubectl -n %s annotate deployment %s %s-", name.Namespace, name.Name, BaselineAnnotation))
 	if o.DryRun {
 		return nil
 	}
 	if v, err = a.view(ctx, name); err != nil { // the scale has made a new version
 		return err
 	}
-	return a.patch(ctx, name, v, "remove", annotationPath, nil, false)
+	return a.edit(ctx, name, v, false, forget)
+}
+
+// forget takes the baseline away, and windvane's entries out of the field managers.
+func forget(v view) []operation {
+	var out []operation
+	if _, ok := v.Metadata.Annotations[BaselineAnnotation]; ok {
+		out = append(out, operation{Op: "remove", Path: annotationPath})
+	}
+	for _, path := range v.Metadata.OwnEntries() {
+		out = append(out, operation{Op: "remove", Path: path})
+	}
+	return out
 }

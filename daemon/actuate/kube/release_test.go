@@ -48,3 +48,18 @@ func TestRelease(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// The baseline goes, and windvane with it as a manager of fields, although others are at work.
+func TestReleaseForgets(t *testing.T) {
+	const managers = `,"managedFields":[{"manager":"windvane","operation":"Update","subresource":"scale"},{"manager":"kubectl"},{"manager":"windvane","operation":"Update"}]`
+	c := &cluster{scales: map[string]string{"default/a": scaleOf(`{"replicas":2}`)}, others: map[string]string{pathOfA: deploymentOf(`,"annotations":{"windvane.io/baseline":"{\"replicas\":2}"}` + managers)}}
+	c.faster = 1
+	if got := actuator(t, c, "default/a").Release(t.Context(), actuate.ReleaseOptions{}); len(got) != 1 || got[0].Problem != "" {
+		t.Fatalf("%+v", got)
+	}
+	want := `[{"op":"test","path":"/metadata/resourceVersion","value":"6"},{"op":"remove","path":"/metadata/annotations/windvane.io~1baseline"},` +
+		`{"op":"remove","path":"/metadata/managedFields/2"},{"op":"remove","path":"/metadata/managedFields/0"}]`
+	if len(c.patches) != 2 || c.patches[1] != want {
+		t.Errorf("got %v\nwant %s", c.patches, want)
+	}
+}

@@ -1,8 +1,10 @@
 package kubeapi
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,6 +65,21 @@ func TestParseName(t *testing.T) {
 	for _, s := range []string{"", "/", "a", "a/", "/a", "a/b/c"} {
 		if n, err := ParseName(s); err == nil {
 			t.Errorf("%q: %v", s, n)
+		}
+	}
+}
+
+func TestOwnEntries(t *testing.T) {
+	for managed, want := range map[string]string{
+		``: "", `{"manager":"a"}`: "", `{"manager":"windvane"}`: "",
+		`{"manager":"windvane"},{"manager":"a"},{"manager":"windvane"}`: "/metadata/managedFields/2 /metadata/managedFields/0",
+	} {
+		var m Metadata
+		if err := json.Unmarshal([]byte(`{"managedFields":[`+managed+`]}`), &m); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(m.OwnEntries(), " "); got != want {
+			t.Errorf("%s: %q, want %q", managed, got, want)
 		}
 	}
 }

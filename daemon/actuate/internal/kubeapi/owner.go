@@ -42,6 +42,22 @@ func (m Metadata) Owner(field string) string {
 	return ""
 }
 
+// OwnEntries are the paths of windvane's entries in metadata.managedFields, in the order in
+// which one JSON Patch can remove them. None where nobody else has one: without any entry
+// the API server takes all fields for those of an unknown manager.
+func (m Metadata) OwnEntries() []string {
+	var out []string
+	for i, e := range slices.Backward(m.Managed) {
+		if e.Manager == FieldManager {
+			out = append(out, fmt.Sprintf("/metadata/managedFields/%d", i))
+		}
+	}
+	if len(out) == len(m.Managed) {
+		return nil
+	}
+	return out
+}
+
 // OwnedError says that somebody else sets the object.
 type OwnedError struct {
 	Object string // such as "VirtualService default/front"
