@@ -21,11 +21,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"github.com/windvane/windvane/daemon/actuate"
-	"github.com/windvane/windvane/daemon/actuate/kube"
 	"github.com/windvane/windvane/daemon/doctor"
 	"github.com/windvane/windvane/integration/stack"
-	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -248,13 +245,14 @@ func diagnose(t *testing.T, w *stack.Windvane) (doctor.Report, int) {
 	return report, 0
 }
 
-// client asks the API server as a user: windvane's with its own token, others through Admin.
+// client asks the API server as a user: who has no token of its own, through Admin's.
 func client(t *testing.T, u stack.User) rest.Interface {
 	t.Helper()
-	file, err := shared.Kubeconfig(windvane)
+	known := u
 	if u != windvane {
-		file, err = shared.Kubeconfig(stack.Admin)
+		known = stack.Admin
 	}
+	file, err := shared.Kubeconfig(known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +260,7 @@ func client(t *testing.T, u stack.User) rest.Interface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u != windvane {
+	if known != u {
 		c.Impersonate.UserName = u.Name
 	}
 	c.NegotiatedSerializer, c.QPS = scheme.Codecs.WithoutConversion(), -1
@@ -352,37 +350,5 @@ func TestNothingElseIsAllowed(t *testing.T) {
 		if err := r.send(t); apierrors.IsForbidden(err) { // the lease may not be there
 			t.Errorf("%s: %s %s: %v", r.user.Name, r.method, r.path, err)
 		}
-	}
-}
-
-// With the documented role windvane scales a Deployment, and gives it back.
-func TestScalesWithItsRole(t *testing.T) {
-	a, err := kube.New(kube.Options{Client: kube.NewClient(client(t, windvane)), Deployments: []string{"default/node-v1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	live, _, err := a.Live(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := live.Clone()
-	want[0].Value++
-	baseline, err := a.Prepare(t.Context(), live, want, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.Apply(t.Context(), live, want, baseline); err != nil {
-		t.Fatal(err)
-	}
-	if err := shop.Kubelet.Await(t.Context(), "node-v1", int(want[0].Value)); err != nil {
-		t.Error(err)
-	}
-	for _, r := range a.Release(t.Context(), actuate.ReleaseOptions{Known: baseline, Commanded: []policy.Action{want}}) {
-		if r.Problem != "" {
-			t.Errorf("release: %+v", r)
-		}
-	}
-	if err := shop.Kubelet.Await(t.Context(), "node-v1", int(live[0].Value)); err != nil {
-		t.Error(err)
 	}
 }
