@@ -209,12 +209,12 @@ func TestDiesWhileAsked(t *testing.T) {
 }
 
 func TestStuckIsKilled(t *testing.T) {
-	h := mustStart(t, "stuck", func(o *Options) { o.Ping, o.Deadline = 50*time.Millisecond, 50*time.Millisecond })
+	h := mustStart(t, "stuck", func(o *Options) { o.Ping, o.Deadline = 200*time.Millisecond, 50*time.Millisecond })
 	pid := h.Status().PID
 	if _, err := h.Decide(t.Context(), observation()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want the deadline", err)
 	}
-	eventually(t, 5*time.Second, "a new process", func() bool { s := h.Status(); return s.Up && s.PID != pid })
+	eventually(t, 20*time.Second, "a new process", func() bool { s := h.Status(); return s.Up && s.PID != pid })
 	if s := h.Status(); !strings.Contains(s.LastError, "health") {
 		t.Errorf("last error %q", s.LastError)
 	}

@@ -32,6 +32,13 @@ const grace = 2 * time.Second
 // maxDescription bounds what a plugin says of itself, in bytes.
 const maxDescription = 512
 
+// The attribute logger of what comes from the plugin: its standard error, and both of its
+// streams as a plugin with plugins/serve sends them once it serves.
+const (
+	LoggerStderr = "stderr"
+	LoggerOutput = "output"
+)
+
 // maxAnswer bounds an answer, its error included, in bytes, where a call does not say more.
 // Bounds are tight because of what little a message takes that becomes much in memory:
 // thousands of empty ones.
@@ -62,7 +69,7 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 	if err := checkSocketDir(o.SocketDir); err != nil {
 		return nil, err
 	}
-	p := newProcess(o.Path, o.Args, &lines{log: o.Logger, now: o.Now})
+	p := newProcess(o.Path, o.Args, &lines{log: o.Logger.With("logger", LoggerStderr), now: o.Now})
 	if err := CheckSum(p.cmd.Path, o.SHA256); err != nil {
 		return nil, err
 	}
@@ -80,7 +87,7 @@ func launch(ctx context.Context, o *Options) (*session, error) {
 
 func (s *session) clientConfig(o *Options) *plugin.ClientConfig {
 	log := newLogger(o.Logger)
-	output := o.Logger.With("logger", "output") // what it prints once it serves
+	output := o.Logger.With("logger", LoggerOutput)
 	return &plugin.ClientConfig{
 		HandshakeConfig:  policyv1.Handshake(),
 		VersionedPlugins: map[int]plugin.PluginSet{policyv1.ProtocolVersion: {policyv1.PluginName: grpcPlugin{}}},
@@ -119,6 +126,9 @@ func withoutBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.Client
 // connect starts the process, shakes hands and asks it what it is.
 func (s *session) connect(o *Options) error {
 	if _, err := s.client.Start(); err != nil {
+		if strings.Contains(err.Error(), "Failed to read any lines") {
+			return errors.New("start: it ended without a handshake")
+		}
 		return errors.New("start: " + clip(err.Error())) // has what the plugin printed in place of a handshake
 	}
 	s.config.TLSConfig.MaxVersion = tls.VersionTLS12 // see session.config
@@ -139,7 +149,13 @@ func (s *session) connect(o *Options) error {
 		return fmt.Errorf("connect: unexpected client %T", raw)
 	}
 	s.policy, s.health = policyv1.NewPolicyClient(conn), grpc_health_v1.NewHealthClient(conn)
-	return s.describe(o.StartTimeout)
+	if err := s.describe(o.StartTimeout); err != nil {
+		return err
+	}
+	if err := s.ping(o.StartTimeout); err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	return nil
 }
 
 func (s *session) describe(timeout time.Duration) error {

@@ -1,8 +1,6 @@
 package plugintest
 
 import (
-	"testing"
-
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/model"
 )
@@ -51,7 +49,7 @@ func name(service int) string { return string(rune('a' + service)) }
 
 // Table tabulates the latencies of services a, b, ... over Knobs, at the given loads of
 // each.
-func Table(t *testing.T, loads [][]float64, latency func(a policy.Action, load []float64) []float64) *model.Table {
+func Table(t TB, loads [][]float64, latency func(a policy.Action, load []float64) []float64) *model.Table {
 	t.Helper()
 	tb := &model.Table{Loads: loads}
 	for i := range loads {

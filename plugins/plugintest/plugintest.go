@@ -1,22 +1,32 @@
 // Package plugintest holds policies to what their host expects of them, whatever they
-// observe, and has a small mesh to try them on. It is for tests.
+// observe, and has a small mesh to try them on. It is for tests of policies in Go; what
+// holds for a plugin in any language is plugins/plugintest/conformance.
 package plugintest
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"testing"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
 )
 
+// TB is what is used of a testing.TB: programs that check plugins do not link testing.
+type TB interface {
+	Helper()
+	Context() context.Context
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
+
 // Unedited scatters an observation many times, and fails where the guard would change
 // an answer, whether that is feasible or not: an edited interval does not count for the
 // debt. A policy may refuse to answer. It is also a failure if the answers were all
 // feasible or all not.
-func Unedited(t *testing.T, p policy.Policy, o policy.Observation, rounds int) {
+func Unedited(t TB, p policy.Policy, o policy.Observation, rounds int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(5, 9))
 	feasible, infeasible := 0, 0
