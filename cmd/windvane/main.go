@@ -50,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addInit(app, commands, stdout)
 	addJournal(app, commands, stdout)
 	addMode(app, commands, stdout)
-	addPlugin(app, commands)
+	addPlugin(app, commands, stdout)
 	addRelease(app, commands, stdout)
 	addRun(app, commands, stderr)
 	addSim(app, commands, stdout, stderr)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/windvane/windvane/daemon"
@@ -12,9 +14,10 @@ type exitError int
 
 func (e exitError) Error() string { return "" }
 
-// addPlugin adds `plugin serve`, by which the daemon runs a built-in policy as a process of its own.
-func addPlugin(app *kingpin.Application, commands map[string]func() error) {
+// addPlugin adds `plugin check` and `plugin serve`, by which the daemon runs a built-in policy as a process of its own.
+func addPlugin(app *kingpin.Application, commands map[string]func() error, stdout io.Writer) {
 	plugin := app.Command("plugin", "Policies as plugins.")
+	addPluginCheck(plugin, commands, stdout)
 	s := plugin.Command("serve", "Serve a built-in policy to the daemon that started this process.")
 	name := s.Arg("name", "The policy.").Required().Enum(daemon.BuiltinNames()...)
 	commands["plugin serve"] = func() error {
