@@ -33,6 +33,7 @@ role = "active"
 
 [policy.settings]
 seed = %d
+hold = "3s"
 `
 
 // learn has windvane explore under load of any height, makes a dataset of its journal, and

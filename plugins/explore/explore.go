@@ -13,6 +13,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
@@ -21,6 +24,12 @@ import (
 // Settings are the policy's table in a rules file.
 type Settings struct {
 	Seed uint64 `json:"seed"`
+
+	// Hold is how long a setting stays, as "15s": a multiple of the mesh's interval. 0: one
+	// interval. Where queues outlast an interval, which they do where a bound is much shorter
+	// than it, the first interval under a setting that is too much for the mesh shows little
+	// of what it does when it stays.
+	Hold string `json:"hold"`
 }
 
 // Explore tries settings. Each weight walks at random, one level at a time; blocking
@@ -28,7 +37,10 @@ type Settings struct {
 // lowered by up to one after any other. So the settings stay about where the bounds
 // are, which is where a model has to be good, and the harm is bounded by the same
 // rule; drawn evenly from the grid they would mostly be hopeless or wasteful.
-type Explore struct{ settings Settings }
+type Explore struct {
+	seed uint64
+	hold time.Duration
+}
 
 var _ policy.Policy = (*Explore)(nil)
 
@@ -48,10 +60,18 @@ func (e *Explore) Configure(_ context.Context, config policy.Config) error {
 		d := json.NewDecoder(bytes.NewReader(config.Settings))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&s); err != nil {
-			return fmt.Errorf("explore: settings: %w; want seed, a whole number", err)
+			return fmt.Errorf("explore: settings: %w; want seed, a whole number, and hold, a duration", err)
 		}
 	}
-	e.settings = s
+	hold := time.Duration(0)
+	if s.Hold != "" {
+		d, err := model.ParseDuration(s.Hold)
+		if err != nil {
+			return fmt.Errorf("explore: settings: hold: %w; want a multiple of the mesh's interval, as \"15s\"", err)
+		}
+		hold = time.Duration(d)
+	}
+	e.seed, e.hold = s.Seed, hold
 	return nil
 }
 
@@ -60,7 +80,11 @@ func (e *Explore) Decide(_ context.Context, o policy.Observation) (policy.Decisi
 	if err := o.Live.Validate(o.Knobs); err != nil {
 		return policy.Decision{}, fmt.Errorf("explore: live %w", err)
 	}
-	rng := rand.New(rand.NewPCG(e.settings.Seed, uint64(o.At.UnixNano())))
+	// By the time alone: a policy has no memory.
+	if !o.At.Truncate(e.hold).Equal(o.At) {
+		return policy.Decision{Action: o.Live.Clone(), Reason: "lets a setting stay, so that what it does in the long run becomes known"}, nil
+	}
+	rng := rand.New(rand.NewPCG(e.seed, uint64(o.At.UnixNano())))
 	want, over := o.Live.Clone(), broken(o)
 	for i := 0; i < len(o.Knobs); {
 		j := i + 1

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 )
@@ -97,8 +98,30 @@ func TestDecideIsPure(t *testing.T) {
 	}
 }
 
+func TestASettingStays(t *testing.T) {
+	e, o := configured(t, `{"seed": 3, "hold": "3s"}`), observation(.2, policy.Valid)
+	changed := map[int]int{}
+	for second := range 300 {
+		o.At = time.Date(2026, 1, 2, 3, 0, second, 0, time.UTC)
+		d, err := e.Decide(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !d.Action.Equal(o.Live, 1e-9) {
+			changed[second%3]++
+		}
+	}
+	if changed[1]+changed[2] > 0 || changed[0] < 80 {
+		t.Errorf("changes by seconds after the time to change: %v", changed)
+	}
+	o.At = o.At.Truncate(3 * time.Second).Add(time.Millisecond) // a cycle that was woken
+	if d, err := e.Decide(t.Context(), o); err != nil || !d.Action.Equal(o.Live, 1e-9) {
+		t.Errorf("%v, %v", d.Action, err)
+	}
+}
+
 func TestConfigureRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, settings := range []string{`{"sede": 1}`, `{"seed": -1}`, `{"seed": 1.5}`, `[`} {
+	for _, settings := range []string{`{"sede": 1}`, `{"seed": -1}`, `{"seed": 1.5}`, `{"hold": "soon"}`, `{"hold": "-3s"}`, `[`} {
 		if err := New().Configure(t.Context(), policy.Config{Settings: []byte(settings)}); err == nil {
 			t.Errorf("%s was taken", settings)
 		}
