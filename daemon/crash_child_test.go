@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/windvane/windvane/daemon/journal"
-	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/plugins/policy"
 )
 
@@ -42,7 +41,7 @@ func NewRestless(ctx context.Context, o Options, disk journal.Disk) (*Daemon, er
 		return nil, err
 	}
 	for _, m := range d.current.Load().meshes {
-		m.options.Active = &loop.Decider{Name: "restless", Policy: restless{}}
+		m.policies.substitute("restless", restless{})
 	}
 	return d, nil
 }

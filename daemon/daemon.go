@@ -25,6 +25,7 @@ import (
 	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/daemon/roles"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -49,6 +50,7 @@ type Options struct {
 	Watch  func(loop.Report) // is given each cycle's report before the next cycle is due; nil: nobody is
 
 	disk journal.Disk // the journal's; zero: the real one
+	step func(string) // is told of each step of a change of roles; nil: nobody is
 }
 
 // Daemon runs the meshes of a configuration. Start, Reload and Stop may be called
@@ -61,6 +63,7 @@ type Daemon struct {
 	server   *api.Server
 
 	authority *authority.Store
+	roles     *roles.Store
 	alerts    *alerts.Receiver
 	desks     map[string]*approve.Desk // by mesh; over reloads
 
@@ -132,7 +135,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if text := repair.String(); text != "" {
 		o.Logger.Warn("the journal was repaired", "repair", text)
 	}
-	d.authority = authority.Open(c.StateDirectory)
+	d.authority, d.roles = authority.Open(c.StateDirectory), roles.Open(c.StateDirectory)
 	if d.lease, err = newSharedLease(c, o.Logger); err != nil {
 		return nil, errors.Join(err, d.journal.Close())
 	}
@@ -226,9 +229,9 @@ func (d *Daemon) Start(ctx context.Context) error {
 // launch starts a generation that was built.
 func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]loop.Resume) error {
 	for _, m := range g.meshes {
-		m.options.Resume = resumes[m.rules.Name]
-		var err error
-		if m.loop, err = loop.New(m.options); err != nil {
+		m.enlist(d)
+		err := m.begin(resumes[m.rules.Name])
+		if err != nil {
 			return fmt.Errorf("mesh %s: %w", m.rules.Name, err)
 		}
 		if m.accounts, err = openAccounts(g.config.StateDirectory, m.rules); err != nil {
@@ -240,7 +243,7 @@ func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]l
 	soft, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	hard, g.kill = context.WithCancel(context.WithoutCancel(ctx))
 	for _, m := range g.meshes {
-		m.policies.start(ctx, m.options.Logger)
+		m.policies.start(ctx, m.standings.now.Load().Active(), m.options.Logger)
 	}
 	g.left.Store(int64(len(g.meshes)))
 	for _, m := range g.meshes {

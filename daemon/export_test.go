@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules"
 )
 
 // NewDecided is New with a policy of the test's that decides, and with a disk under the
@@ -18,10 +20,16 @@ func NewDecided(ctx context.Context, o Options, disk journal.Disk, p policy.Poli
 	d, err := New(ctx, o)
 	if err == nil && p != nil {
 		for _, m := range d.current.Load().meshes {
-			m.options.Active = &loop.Decider{Name: "test", Policy: p}
+			m.policies.substitute("test", p)
 		}
 	}
 	return d, err
+}
+
+// substitute has a policy of a test's be the active one, in the place of the declared one.
+func (p *policies) substitute(name string, with policy.Policy) {
+	p.declared = slices.DeleteFunc(p.declared, func(x *declared) bool { return x.Role == rules.RoleActive })
+	p.declared = append(p.declared, &declared{PolicyRef: rules.PolicyRef{Name: name, Role: rules.RoleActive}, kind: name, policy: with})
 }
 
 // Registry returns the daemon's metrics.

@@ -117,7 +117,7 @@ func (m *mesh) share(d *Daemon, h *lease.Handover) {
 	}
 	name := m.rules.Name
 	m.standby = &standby{
-		Mesh: d.authority.Mesh(name), store: d.authority, journal: d.journal, lease: d.lease.Lease,
+		Mesh: d.authority.Mesh(name), store: d.authority, roles: m.standings, journal: d.journal, lease: d.lease.Lease,
 		handover: h, mesh: name, timeout: m.options.Timeout, logger: m.options.Logger,
 	}
 	m.options.Authority, m.options.Journal = m.standby, m.standby

@@ -15,7 +15,8 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descPolicy      = describe("windvane_policy_info", "1 for each policy of the configuration in force.", "mesh", "policy", "role", "plugin")
+	descPolicy      = describe("windvane_policy_info", "1 for each policy of the configuration in force, with the role that it has now.", "mesh", "policy", "role", "plugin")
+	descRoleSince   = describe("windvane_policy_role_since_timestamp_seconds", "Since when a policy has its role.", "mesh", "policy")
 	descPluginUp    = describe("windvane_plugin_up", "Whether the process of a policy answers.", "mesh", "policy")
 	descQuarantined = describe("windvane_plugin_quarantined", "Whether a plugin failed so often that it stays down until a reload.", "mesh", "policy")
 	descRestarts    = describe("windvane_plugin_restarts_total", "Starts of a policy's process after the first.", "mesh", "policy")
@@ -29,7 +30,7 @@ var (
 // Describe implements prometheus.Collector.
 func (p parts) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descPolicy, descPluginUp, descQuarantined, descRestarts, descConfig, descRecords, descFailures, descBytes, descSegments,
+		descPolicy, descRoleSince, descPluginUp, descQuarantined, descRestarts, descConfig, descRecords, descFailures, descBytes, descSegments,
 	} {
 		ch <- d
 	}
@@ -59,7 +60,11 @@ func (p parts) Collect(ch chan<- prometheus.Metric) {
 	gauge(descConfig, hashOf(g.digest))
 	for _, m := range g.meshes {
 		for _, ref := range m.rules.Policies {
-			gauge(descPolicy, 1, m.rules.Name, ref.Name, string(ref.Role), ref.Plugin)
+			said := m.standing(ref)
+			gauge(descPolicy, 1, m.rules.Name, ref.Name, string(said.Role), ref.Plugin)
+			if !said.Since.IsZero() {
+				gauge(descRoleSince, float64(said.Since.UnixMilli())/1000, m.rules.Name, ref.Name)
+			}
 		}
 		for _, pl := range m.policies.plugins {
 			s := pl.host.Status()

@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/windvane/windvane/daemon/config"
@@ -19,7 +22,6 @@ import (
 	"github.com/windvane/windvane/plugins/tabular"
 	"github.com/windvane/windvane/plugins/threshold"
 	"github.com/windvane/windvane/rules"
-	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -44,78 +46,98 @@ const inProcess = "threshold"
 
 // policies are the policies of one mesh.
 type policies struct {
-	active   *loop.Decider
+	declared []*declared
 	fallback loop.Decider
-	shadows  []loop.Decider
-	initial  func(service, signal string) margin.Calibration
 	plugins  []*plugin
+}
+
+// declared is a policy that the rules file declares: ready to decide, whatever its role.
+type declared struct {
+	rules.PolicyRef
+	kind     string // name of a built-in policy, or the command's program
+	digest   string // of all that makes it the policy that it is
+	policy   policy.Policy
+	plugin   *plugin         // nil: it runs inside the daemon
+	artefact *train.Artefact // without what is in its files but the card; nil: it needs none
+	path     string          // of that
 }
 
 // plugin is a policy that runs as a process.
 type plugin struct {
 	policy string // its name in the rules file
-	role   rules.PolicyRole
 	host   *host.Host
 }
 
+// ArtefactDirectory is where artefacts lie below a state directory that are named without one.
+func ArtefactDirectory(state string) string { return filepath.Join(state, "artefacts") }
+
 // newPolicies reads what the policies of a mesh are made of. No process is started yet.
 func (d *Daemon) newPolicies(ctx context.Context, c *config.Config, m *rules.Mesh) (*policies, error) {
-	p := &policies{
-		fallback: loop.Decider{Name: inProcess, Policy: threshold.New()},
-		initial:  train.Card{}.Initial,
-	}
+	p := &policies{fallback: loop.Decider{Name: inProcess, Policy: threshold.New()}}
 	var errs []error
 	for _, ref := range m.Policies {
-		errs = append(errs, d.addPolicy(ctx, c, m, ref, p))
+		if err := d.addPolicy(ctx, c, ref, p); err != nil {
+			errs = append(errs, fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err))
+		}
 	}
 	return p, errors.Join(errs...)
 }
 
-func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, m *rules.Mesh, ref rules.PolicyRef, p *policies) error {
-	declared, _ := c.Plugin(ref.Plugin) // config.Load has checked that it is there
+func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, ref rules.PolicyRef, p *policies) error {
+	plug, _ := c.Plugin(ref.Plugin) // config.Load has checked that it is there
 	settings, err := ref.SettingsJSON()
 	if err != nil {
-		return fmt.Errorf("%s: policy %s: settings: %w", m.File, ref.Name, err)
+		return fmt.Errorf("settings: %w", err)
+	}
+	x := &declared{PolicyRef: ref, kind: plug.Builtin}
+	if x.kind == "" {
+		x.kind = plug.Command[0]
 	}
 	conf := policy.Config{Settings: settings}
-	var artefact *train.Artefact
 	if ref.Artefact != "" {
-		if artefact, err = train.Read(ref.Artefact); err != nil {
-			return fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err)
+		x.path = train.Find(ref.Artefact, ArtefactDirectory(c.StateDirectory))
+		artefact, err := train.Read(x.path)
+		if err != nil {
+			return err
 		}
 		conf.Card, conf.Artefact = artefact.Text, artefact.Policy
-		if ref.Role == rules.RoleActive {
-			p.initial = artefact.Card.Initial
-		}
+		artefact.Policy, artefact.Model = nil, nil // the latter is large, and not needed
+		x.artefact = artefact
 	}
-	if err := fits(ctx, declared.Builtin, artefact); err != nil {
-		return fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err)
+	if err := fits(ctx, plug.Builtin, x.artefact); err != nil {
+		return err
 	}
-	decider := loop.Decider{Name: ref.Name}
-	if declared.Builtin == inProcess {
-		t := threshold.New()
-		if err := t.Configure(ctx, conf); err != nil {
-			return fmt.Errorf("%s: policy %s: %w", m.File, ref.Name, err)
+	x.digest = digestPolicy(plug, ref.Role, settings, x.artefact)
+	p.declared = append(p.declared, x)
+	if plug.Builtin != inProcess {
+		h := host.New(d.hostOptions(plug, ref, conf))
+		x.policy, x.plugin = h, &plugin{policy: ref.Name, host: h} // which keeps the deadline
+		p.plugins = append(p.plugins, x.plugin)
+		if ref.Role == rules.RoleFallback {
+			return fmt.Errorf("a fallback runs inside the daemon, so that it answers when a plugin does not; use a plugin with builtin = %q", inProcess)
 		}
-		decider.Policy = t
-	} else {
-		h := host.New(d.hostOptions(declared, ref, conf))
-		p.plugins = append(p.plugins, &plugin{policy: ref.Name, role: ref.Role, host: h})
-		decider.Policy = h // which keeps the deadline
+		return nil
 	}
-	switch ref.Role {
-	case rules.RoleActive:
-		p.active = &decider
-	case rules.RoleFallback:
-		if declared.Builtin != inProcess {
-			return fmt.Errorf("%s: policy %s: a fallback runs inside the daemon, so that it answers when a plugin does not; use a plugin with builtin = %q",
-				m.File, ref.Name, inProcess)
-		}
-		p.fallback = decider
-	case rules.RoleShadow:
-		p.shadows = append(p.shadows, decider)
+	t := threshold.New()
+	if err := t.Configure(ctx, conf); err != nil {
+		return err
+	}
+	if x.policy = t; ref.Role == rules.RoleFallback {
+		p.fallback = loop.Decider{Name: ref.Name, Policy: t}
 	}
 	return nil
+}
+
+// digestPolicy tells a policy from what it would be with another role in the file, artefact,
+// settings or program.
+func digestPolicy(plug config.Plugin, role rules.PolicyRole, settings []byte, artefact *train.Artefact) string {
+	name := ""
+	if artefact != nil {
+		name = artefact.Name()
+	}
+	sum := sha256.New()
+	_, _ = fmt.Fprintf(sum, "%q %q %q %q %q %q", role, plug.Builtin, plug.Command, plug.SHA256, settings, name)
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // fits refuses a built-in policy without the artefact that it decides with, or with that
@@ -154,12 +176,12 @@ func (d *Daemon) hostOptions(declared config.Plugin, ref rules.PolicyRef, conf p
 }
 
 // start starts the plugins. One that does not start is no reason not to run: it is
-// started again, and meanwhile the fallback decides. Nobody waits for a shadow.
-func (p *policies) start(ctx context.Context, logger *slog.Logger) {
+// started again, and meanwhile the fallback decides. Nobody waits for one that does not decide.
+func (p *policies) start(ctx context.Context, active string, logger *slog.Logger) {
 	over, cancel := context.WithCancel(ctx)
 	cancel()
 	for _, pl := range p.plugins {
-		if pl.role == rules.RoleShadow {
+		if pl.policy != active {
 			_ = pl.host.Start(over) // says that it was not waited for
 			continue
 		}

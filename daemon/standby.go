@@ -15,6 +15,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/lease"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/daemon/roles"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -23,9 +24,10 @@ const handoverInterval = 30 * time.Second
 
 // handover is what the holder of a lease leaves of a mesh.
 type handover struct {
-	Identity string         `json:"identity"` // of who wrote it
-	At       time.Time      `json:"at"`       // of the intent
-	Intent   journal.Intent `json:"intent"`   // the last one, as far as a loop goes on from it
+	Identity string         `json:"identity"`        // of who wrote it
+	At       time.Time      `json:"at"`              // of the intent
+	Intent   journal.Intent `json:"intent"`          // the last one, as far as a loop goes on from it
+	Roles    *roles.State   `json:"roles,omitempty"` // of its policies; nil: those of the rules file
 }
 
 // release has nothing in force be windvane's any more.
@@ -51,6 +53,7 @@ func leaveable(i *journal.Intent) journal.Intent {
 type standby struct {
 	*authority.Mesh
 	store    *authority.Store
+	roles    *standings
 	journal  *journal.Journal
 	lease    *lease.Lease
 	handover *lease.Handover
@@ -105,7 +108,7 @@ func (s *standby) source() journal.AuthoritySource {
 func (s *standby) Append(at time.Time, mesh, kind string, body any, durable bool) (uint64, error) {
 	switch body := body.(type) {
 	case *journal.Intent:
-		next := handover{Identity: s.lease.Identity(), At: at, Intent: leaveable(body)}
+		next := handover{Identity: s.lease.Identity(), At: at, Intent: leaveable(body), Roles: s.roles.handed()}
 		if err := s.leave(next, body.Act); err != nil {
 			return 0, err
 		}
@@ -116,7 +119,7 @@ func (s *standby) Append(at time.Time, mesh, kind string, body any, durable bool
 	return s.journal.Append(at, mesh, kind, body, durable)
 }
 
-// leave hands an intent over: one that acts, or of another authority than before, at once, and
+// leave hands an intent over: one that acts, or of another authority or other roles than before, at once, and
 // others every now and then. The error is of one that acts.
 func (s *standby) leave(next handover, acts bool) error {
 	s.mu.Lock()
@@ -125,7 +128,7 @@ func (s *standby) leave(next handover, acts bool) error {
 		return nil
 	}
 	age := next.At.Sub(s.left.At)
-	due := acts || age >= handoverInterval || age < 0 || next.Intent.Authority != s.left.Intent.Authority
+	due := acts || age >= handoverInterval || age < 0 || next.Intent.Authority != s.left.Intent.Authority || revision(next.Roles) != revision(s.left.Roles)
 	s.newest, s.stale = next, true
 	if !due {
 		return nil
@@ -173,23 +176,23 @@ func (s *standby) write() error {
 	return nil
 }
 
-// take reads what was left of the mesh; nil if there is nothing to be gone on from, because
-// nothing was left, or it was by this daemon, or by one of the same journal before a restart.
-func (s *standby) take(ctx context.Context) (*handover, error) {
+// take reads what was left of the mesh; nil if nothing was. Where it was by this daemon, or by
+// one of the same journal before a restart, its intent is nothing to be gone on from.
+func (s *standby) take(ctx context.Context) (left *handover, own bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.left, s.stale = handover{}, true
-	var left handover
-	found, err := s.handover.Read(ctx, s.mesh, &left)
+	left = &handover{}
+	found, err := s.handover.Read(ctx, s.mesh, left)
 	if err != nil || !found {
-		return nil, err
+		return nil, false, err
 	}
-	if own, err := hasIntent(s.journal.Dir(), s.mesh, left); err != nil || own {
-		return nil, err
+	if own, err = hasIntent(s.journal.Dir(), s.mesh, *left); err != nil || own {
+		return left, own, err
 	}
-	return &left, s.lower(left)
+	return left, false, s.lower(*left)
 }
 
 // refuse says why the mesh cannot be taken over.
@@ -265,9 +268,12 @@ func (m *mesh) takeOver(ctx context.Context) {
 	if !held || s.taken.Load() == term {
 		return
 	}
-	left, err := s.take(ctx)
+	left, own, err := s.take(ctx)
 	if err == nil && left != nil {
-		err = m.goOn(*left)
+		m.adoptRoles(left)
+		if !own {
+			err = m.goOn(*left)
+		}
 	}
 	if err != nil {
 		s.refuse(err)
@@ -282,11 +288,5 @@ func (m *mesh) goOn(left handover) error {
 	if err != nil {
 		return err
 	}
-	o := m.options
-	o.Resume = m.loop.Resume().TakeOver(r)
-	l, err := loop.New(o)
-	if err == nil {
-		m.loop = l
-	}
-	return err
+	return m.begin(m.loop.Resume().TakeOver(r))
 }

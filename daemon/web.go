@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
+	"time"
 
 	"github.com/windvane/windvane/daemon/api"
 	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/authority"
-	"github.com/windvane/windvane/daemon/config"
-	"github.com/windvane/windvane/rules"
+	"github.com/windvane/windvane/daemon/roles"
 )
 
 // newServer returns the HTTP server, which listens and does not serve yet; nil if none is
@@ -32,6 +31,16 @@ func (d *Daemon) newServer() (*api.Server, error) {
 			return coded(d.SetAuthority(ctx, mesh, known, by))
 		},
 		Approve: func(ctx context.Context, plan, by string) error { return coded(d.Approve(ctx, plan, by)) },
+		Policy: func(mesh, policy string) (*api.PolicyDetail, error) {
+			out, err := d.Policy(mesh, policy)
+			return out, coded(err)
+		},
+		Promote: func(mesh, policy, by string, q api.RoleRequest) error {
+			return coded(d.PromotePolicy(mesh, policy, roles.Word{By: by, Reason: q.Reason, At: time.Now()}, q.Force))
+		},
+		Demote: func(mesh, policy, by string, q api.RoleRequest) error {
+			return coded(d.DemotePolicy(mesh, policy, roles.Word{By: by, Reason: q.Reason, At: time.Now()}))
+		},
 	}
 	if d.o.RuntimeDirectory != "" {
 		o.Socket = api.SocketPath(d.o.RuntimeDirectory)
@@ -52,50 +61,15 @@ func coded(err error) error {
 		code = http.StatusNotFound
 	} else if _, ok := errors.AsType[*CeilingError](err); ok {
 		code = http.StatusForbidden
+	} else if _, ok := errors.AsType[*roles.UnknownError](err); ok {
+		code = http.StatusNotFound
+	} else if _, ok := errors.AsType[*roles.RefusedError](err); ok {
+		code = http.StatusConflict
+	} else if _, ok := errors.AsType[*PromotionError](err); ok {
+		code = http.StatusConflict
 	}
 	if code == 0 {
 		return err
 	}
 	return &api.Error{Code: code, Err: err}
-}
-
-// Policies returns the policies of the configuration in force, mesh by mesh.
-func (d *Daemon) Policies() []api.Policy {
-	out := []api.Policy{}
-	g := d.current.Load()
-	if g == nil {
-		return out
-	}
-	for _, m := range g.meshes {
-		out = append(out, m.declared(g.config)...)
-	}
-	return out
-}
-
-func (m *mesh) declared(c *config.Config) []api.Policy {
-	var out []api.Policy
-	fallback := false
-	for _, ref := range m.rules.Policies {
-		p, _ := c.Plugin(ref.Plugin) // config.Load has checked that it is there
-		x := api.Policy{Mesh: m.rules.Name, Name: ref.Name, Role: string(ref.Role), Kind: p.Builtin, Artefact: ref.Artefact}
-		if x.Kind == "" {
-			x.Kind = p.Command[0]
-		}
-		i := slices.IndexFunc(m.policies.plugins, func(p *plugin) bool { return p.policy == ref.Name })
-		if i >= 0 {
-			s := m.policies.plugins[i].status()
-			x.Plugin = &s
-		}
-		fallback = fallback || ref.Role == rules.RoleFallback
-		out = append(out, x)
-	}
-	if !fallback {
-		out = append(out, api.Policy{Mesh: m.rules.Name, Name: inProcess, Role: string(rules.RoleFallback), Kind: inProcess})
-	}
-	return out
-}
-
-func (p *plugin) status() api.Plugin {
-	s := p.host.Status()
-	return api.Plugin{Policy: p.policy, Up: s.Up, Quarantined: s.Quarantined, Restarts: s.Restarts, LastError: s.LastError, PID: s.PID}
 }

@@ -86,7 +86,7 @@ var forbidden = []struct{ from, to, why string }{
 	{"daemon/loop", module + "daemon/actuate", "the loop knows an actuator by its interface"},
 	{"daemon/approve", module + "daemon/", "a plan that waits does not know who applies it"},
 	{"daemon/authority", module + "daemon/loop", "who allows what is not what is done"},
-	{"daemon/roles", module + "daemon/", "who has which role is not what is done with it"},
+	{"daemon/roles", module + "daemon/loop", "who has which role is not what is done with it"},
 	{"daemon/probe", module + "daemon/", "who asks Prometheus does not judge"},
 	{"daemon/doctor", module + "daemon/loop", "doctor looks, and runs nothing"},
 	{"daemon/draft", module + "daemon/loop", "a draft is written, and runs nothing"},

@@ -51,6 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addJournal(app, commands, stdout)
 	addMode(app, commands, stdout)
 	addPlugin(app, commands, stdout)
+	addPolicy(app, commands, stdout)
 	addRelease(app, commands, stdout)
 	addRun(app, commands, stderr)
 	addSim(app, commands, stdout, stderr)

@@ -32,6 +32,8 @@ func (s *Server) acting() []endpoint {
 		{"POST /api/v1/plans/{id}/approve", s.act(func(r *http.Request, by string) error {
 			return s.o.Approve(r.Context(), r.PathValue("id"), by)
 		})},
+		{"POST /api/v1/meshes/{mesh}/policies/{policy}/promote", s.role(s.o.Promote)},
+		{"POST /api/v1/meshes/{mesh}/policies/{policy}/demote", s.role(s.o.Demote)},
 	}
 }
 

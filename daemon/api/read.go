@@ -5,17 +5,6 @@ import (
 	"time"
 )
 
-// Policy is one policy that a rules file declares, or the one that is the fallback without
-// being declared.
-type Policy struct {
-	Mesh     string  `json:"mesh"`
-	Name     string  `json:"name"`
-	Role     string  `json:"role"`               // active, shadow or fallback
-	Kind     string  `json:"kind"`               // name of a built-in policy, or the command's program
-	Artefact string  `json:"artefact,omitempty"` // directory of what it decides with
-	Plugin   *Plugin `json:"plugin"`             // its process; null: it runs inside the daemon
-}
-
 // ObjectiveOf is an objective with whose it is.
 type ObjectiveOf struct {
 	Mesh    string `json:"mesh"`
@@ -40,7 +29,8 @@ func (s *Server) reading() []endpoint {
 		get("/api/v1/meshes", func(*http.Request) (any, error) { return s.o.Status().Meshes, nil }),
 		get("/api/v1/meshes/{mesh}", func(r *http.Request) (any, error) { return s.mesh(r.PathValue("mesh")) }),
 		get("/api/v1/objectives", func(r *http.Request) (any, error) { return s.objectives(r.URL.Query().Get("mesh")) }),
-		get("/api/v1/policies", func(*http.Request) (any, error) { return s.o.Policies(), nil }),
+		get("/api/v1/policies", func(r *http.Request) (any, error) { return s.policies(r.URL.Query().Get("mesh")) }),
+		get("/api/v1/meshes/{mesh}/policies/{policy}", s.policy),
 		get("/api/v1/plans", func(*http.Request) (any, error) { return s.o.Plans(), nil }),
 		get("/api/v1/decisions", func(r *http.Request) (any, error) { return s.decisions(r, time.Now()) }),
 		get("/api/v1/decisions/{id}", s.decision),

@@ -58,7 +58,33 @@ func (r *rig) options() Options {
 		Plans: func() []Plan {
 			return []Plan{{ID: "1a2b3c4d", Mesh: "shop", Cycle: 2, At: at, Expires: at.Add(time.Minute), Policy: "planner", Changes: []policy.Change{change}}}
 		},
-		Policies: func() []Policy { return []Policy{{Mesh: "shop", Name: "planner", Role: "active", Kind: "tabular"}} },
+		Policies: func() []Policy {
+			return []Policy{{Mesh: "shop", Name: "planner", Role: "active", Kind: "tabular", Since: at}, {Mesh: "books", Name: "simple", Role: "active", Kind: "threshold"}}
+		},
+		Policy: func(mesh, policy string) (*PolicyDetail, error) {
+			if mesh != "shop" || policy != "planner" {
+				return nil, notFound("no policy %q is declared; known: planner", policy)
+			}
+			return &PolicyDetail{
+				Policy: Policy{
+					Mesh: mesh, Name: policy, Role: "active", Kind: "tabular", Since: at, Declared: "active",
+					Trained: &Trained{ID: "tabular-0123456789ab", Rows: 1500, Configurations: 36, Seed: 1},
+				},
+				Card: []byte(`{"policy": "tabular", "mesh": "shop"}`), Refusals: []Refusal{},
+			}, nil
+		},
+		Promote: func(mesh, policy, by string, q RoleRequest) error {
+			if policy == "slow" && !q.Force {
+				return &Error{http.StatusConflict, errors.New("mesh shop: policy slow is not promoted: its plugin does not answer, and the fallback would decide: it was stopped (plugin_down); " +
+					"with --force it is all the same, and the journal says so")}
+			}
+			did("promote " + mesh + " " + policy + " by " + by + ": " + q.Reason)
+			return nil
+		},
+		Demote: func(mesh, policy, by string, q RoleRequest) error {
+			did("demote " + mesh + " " + policy + " by " + by + ": " + q.Reason)
+			return nil
+		},
 		Reload: func(context.Context) error {
 			did("reload")
 			return nil

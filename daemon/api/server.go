@@ -36,6 +36,9 @@ type Options struct {
 	Status       func() Status
 	Plans        func() []Plan
 	Policies     func() []Policy
+	Policy       func(mesh, policy string) (*PolicyDetail, error)
+	Promote      func(mesh, policy, by string, q RoleRequest) error
+	Demote       func(mesh, policy, by string, q RoleRequest) error
 	Reload       func(context.Context) error
 	SetAuthority func(ctx context.Context, mesh, level, by string) error
 	Approve      func(ctx context.Context, plan, by string) error

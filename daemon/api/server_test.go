@@ -38,7 +38,7 @@ func TestReading(t *testing.T) {
 		{"/api/v1/objectives", 200, `[{"mesh":"shop","service":"checkout","signal":"latency"`},
 		{"/api/v1/objectives?mesh=books", 200, `[]`},
 		{"/api/v1/objectives?mesh=toys", 404, `no mesh \"toys\"`},
-		{"/api/v1/policies", 200, `[{"mesh":"shop","name":"planner","role":"active","kind":"tabular","plugin":null}]`},
+		{"/api/v1/policies", 200, `[{"mesh":"shop","name":"planner","role":"active","since":"2026-01-02T03:04:05Z","kind":"tabular","plugin":null},{"mesh":"books","name":"simple","role":"active","kind":"threshold","plugin":null}]`},
 		{"/api/v1/plans", 200, `[{"id":"1a2b3c4d"`},
 		{"/api/v1/decisions", 200, `"id":3,"at":"2026-01-02T03:04:07Z","mesh":"shop","cycle":2`},
 		{"/api/v1/decisions?limit=1", 200, `"next":3`},

@@ -120,6 +120,9 @@ func (e *Explanation) decision(p func(string, ...any)) {
 		return
 	}
 	p("  policy %s (%s): %s", i.Policy, i.PolicyRole, i.Decision.Reason)
+	if s := i.Standing; s != nil && s.String() != "" {
+		p("  %s", s)
+	}
 	if i.Decision.Infeasible {
 		p("  flagged: no action meets every objective under its margin")
 	}

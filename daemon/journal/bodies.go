@@ -66,6 +66,7 @@ type Intent struct {
 	Frozen         string                     `json:"frozen,omitempty"`            // more of why Limits.Frozen admits nothing but raising blocking
 	Changes        []int64                    `json:"changes,omitempty"`           // when changes were made that the pace counts, this intent's included; Unix milliseconds, oldest first
 	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
+	Standing       *Standing                  `json:"standing,omitempty"`          // of the active policy, if that decided
 }
 
 // Edit is one change that the guard made to a decision.

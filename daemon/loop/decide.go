@@ -92,6 +92,7 @@ func (l *Loop) ask(ctx context.Context, o policy.Observation, intent *journal.In
 		d, err := l.o.Active.Policy.Decide(ctx, o)
 		if err == nil {
 			intent.Policy, intent.PolicyRole, intent.FallbackReason = l.o.Active.Name, journal.RoleActive, ""
+			intent.Standing = l.o.Active.Standing
 			return d, nil
 		}
 		failure = fmt.Errorf("policy %s: %w", l.o.Active.Name, err)

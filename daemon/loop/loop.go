@@ -42,8 +42,9 @@ type Journal interface {
 
 // Decider is a policy with the name that the rules file gives it.
 type Decider struct {
-	Name   string
-	Policy policy.Policy // which keeps its own deadline
+	Name     string
+	Policy   policy.Policy     // which keeps its own deadline
+	Standing *journal.Standing // of an active one, for the journal; nil: not known
 }
 
 // Options are what a Loop is made of.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -29,10 +30,10 @@ type Standing struct {
 
 // State is the roles of a mesh. The zero value is that of one of which nothing is known.
 type State struct {
-	Declared string              `json:"declared,omitempty"` // the policy that the rules file has active; empty: none
-	Revision uint64              `json:"revision"`           // how often a person has said something: of two states the higher is the newer
-	Policies map[string]Standing `json:"policies"`
-	Untold   []Change            `json:"untold,omitempty"` // not in the journal yet, as far as is known
+	Declared string               `json:"declared,omitempty"` // the policy that the rules file has active; empty: none
+	Revision uint64               `json:"revision"`           // how often a person has said something: of two states the higher is the newer
+	Policies map[string]Standing  `json:"policies"`
+	Untold   []journal.RoleChange `json:"untold,omitempty"` // not in the journal yet, as far as is known
 }
 
 // Active is the name of the active policy; empty: none is.
@@ -96,24 +97,6 @@ func (s State) obsolete(policies []Declaration, active string) string {
 	return ""
 }
 
-// Change is what a person said, for the journal.
-type Change struct {
-	At      time.Time `json:"at"`
-	Command string    `json:"command"` // promote or demote
-	Policy  string    `json:"policy"`
-	Was     string    `json:"was,omitempty"`    // the policy that was active; empty: none was
-	Active  string    `json:"active,omitempty"` // the one that is now; empty: none, so that the fallback decides
-	By      string    `json:"by"`
-	Reason  string    `json:"reason"`
-	Forced  []string  `json:"forced,omitempty"` // the refusals that were overridden
-}
-
-// The commands of a Change.
-const (
-	CommandPromote = "promote"
-	CommandDemote  = "demote"
-)
-
 // Word is who says something, when and why.
 type Word struct {
 	By     string
@@ -135,7 +118,7 @@ func (s State) Promote(name string, w Word) (State, error) {
 			"declare it a second time, under another name and as a candidate, to promote that", name)}
 	}
 	was := s.Active()
-	out := s.with(Change{Command: CommandPromote, Policy: name, Was: was, Active: name}, w)
+	out := s.with(journal.RoleChange{Command: journal.CommandPromote, Policy: name, Was: was, Active: name}, w)
 	if was != "" {
 		out.retire(was, w, fmt.Sprintf("%s was promoted: %s", name, w.Reason))
 	}
@@ -159,7 +142,7 @@ func (s State) Demote(name string, w Word) (State, error) {
 	if x.Before != "" && !ok {
 		return s, &RefusedError{fmt.Sprintf("policy %s took the place of %s, which is not declared any more; promote another", name, x.Before)}
 	}
-	out := s.with(Change{Command: CommandDemote, Policy: name, Was: name, Active: x.Before}, w)
+	out := s.with(journal.RoleChange{Command: journal.CommandDemote, Policy: name, Was: name, Active: x.Before}, w)
 	out.retire(name, w, w.Reason)
 	if x.Before != "" {
 		out.Policies[x.Before] = Standing{
@@ -170,7 +153,7 @@ func (s State) Demote(name string, w Word) (State, error) {
 }
 
 // with is a copy to which somebody has said something.
-func (s State) with(c Change, w Word) State {
+func (s State) with(c journal.RoleChange, w Word) State {
 	c.At, c.By, c.Reason, c.Forced = w.At, w.By, w.Reason, w.Forced
 	s.Revision++
 	s.Policies = maps.Clone(s.Policies)

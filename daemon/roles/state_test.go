@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -35,7 +36,7 @@ func said(t *testing.T, s State, words ...string) State {
 	for i, w := range words {
 		command, name, _ := strings.Cut(w, " ")
 		do := s.Promote
-		if command == CommandDemote {
+		if command == journal.CommandDemote {
 			do = s.Demote
 		}
 		var err error
@@ -83,7 +84,7 @@ func TestPromoteAndDemote(t *testing.T) {
 	if d := cmp.Diff(want, s.Policies["new"]); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(Change{At: noon.Add(time.Hour), Command: "promote", Policy: "new", Was: "old", Active: "new", By: "ann", Reason: "promote new"}, s.Untold[0]); d != "" {
+	if d := cmp.Diff(journal.RoleChange{At: noon.Add(time.Hour), Command: "promote", Policy: "new", Was: "old", Active: "new", By: "ann", Reason: "promote new"}, s.Untold[0]); d != "" {
 		t.Error(d)
 	}
 }
@@ -95,16 +96,16 @@ func TestRefused(t *testing.T) {
 		of                  State
 		command, name, want string
 	}{
-		{s, CommandPromote, "old", "policy old is active already, since 2026-01-01T12:00:00Z"},
-		{s, CommandPromote, "simple", "declare it a second time"},
-		{s, CommandPromote, "nwe", `no policy "nwe" is declared; known: new, newer, old, simple`},
-		{s, CommandDemote, "new", "policy new is shadow, and only the active one can be demoted"},
-		{s, CommandDemote, "old", "has taken no other's place"},
-		{back, CommandDemote, "old", "has taken no other's place"},
-		{State{}, CommandDemote, "old", "`windvane policy list` lists them"},
+		{s, journal.CommandPromote, "old", "policy old is active already, since 2026-01-01T12:00:00Z"},
+		{s, journal.CommandPromote, "simple", "declare it a second time"},
+		{s, journal.CommandPromote, "nwe", `no policy "nwe" is declared; known: new, newer, old, simple`},
+		{s, journal.CommandDemote, "new", "policy new is shadow, and only the active one can be demoted"},
+		{s, journal.CommandDemote, "old", "has taken no other's place"},
+		{back, journal.CommandDemote, "old", "has taken no other's place"},
+		{State{}, journal.CommandDemote, "old", "`windvane policy list` lists them"},
 	} {
 		do := c.of.Promote
-		if c.command == CommandDemote {
+		if c.command == journal.CommandDemote {
 			do = c.of.Demote
 		}
 		got, err := do(c.name, Word{By: "ann", At: noon})

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/margin"
@@ -124,7 +125,13 @@ type Artefact struct {
 	Text   []byte // the card as it was written
 	Policy []byte
 	Model  []byte
+
+	Verified bool      // the directory has the name that Write gave it, so that the card is the one that was written
+	Written  time.Time // when, as the file system has it: a copy may be of another time
 }
+
+// Name is that of the directory that Write makes of it, and of no other content.
+func (a *Artefact) Name() string { return a.Card.name(a.Text) }
 
 // Read reads an artefact's directory. It refuses one whose files are not those that
 // its card names, or whose card is not the one that the directory is named after; a
@@ -150,11 +157,34 @@ func Read(path string) (*Artefact, error) {
 	if digest(a.Model) != a.Card.Model {
 		return nil, fmt.Errorf("artefact %s: %s is not the file that its card names; train it again", path, modelFile)
 	}
-	if base := filepath.Base(path); addressed.MatchString(base) && base != a.Card.name(a.Text) {
+	if base := filepath.Base(path); base == a.Name() {
+		a.Verified = true
+	} else if addressed.MatchString(base) {
 		return nil, fmt.Errorf("artefact %s: %s was changed after it was written (its digest is %s); train it again",
 			path, cardFile, digest(a.Text)[:12])
 	}
+	if info, err := os.Stat(filepath.Join(path, cardFile)); err == nil {
+		a.Written = info.ModTime()
+	}
 	return &a, nil
+}
+
+// Find returns where an artefact lies that a file names: there, or, where nothing is and the name
+// is one that Write gave, in a directory of artefacts.
+func Find(path, store string) string {
+	base := filepath.Base(path)
+	if _, err := os.Stat(path); err == nil || !addressed.MatchString(base) {
+		return path
+	}
+	if kept := filepath.Join(store, base); isDirectory(kept) {
+		return kept
+	}
+	return path
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // addressed matches the names that Write gives.
