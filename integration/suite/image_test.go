@@ -91,6 +91,7 @@ func (i *image) fresh(t *testing.T) {
 }
 
 // mount puts in what a kubelet does: the ConfigMap, by symbolic links, and the service account.
+// A second policy that is a process of its own has one run.
 func (i *image) mount(t *testing.T, authority rules.Authority) {
 	t.Helper()
 	write := func(path, text string) {
@@ -109,7 +110,8 @@ func (i *image) mount(t *testing.T, authority rules.Authority) {
 			t.Fatal(err)
 		}
 		changed := strings.NewReplacer("http://prometheus.monitoring.svc:9090", prometheus.URL(), `authority = "observe"`, fmt.Sprintf("authority = %q", authority),
-			`interval = "5s"`, fmt.Sprintf("interval = %q", interval), `settle = "2s"`, `settle = "200ms"`).Replace(string(text))
+			`interval = "5s"`, fmt.Sprintf("interval = %q", interval), `settle = "2s"`, `settle = "200ms"`,
+			"[plugin.shed]", "[plugin.aside]\nbuiltin = \"explore\"\n\n[plugin.shed]", "[guard]", "[[policy]]\nname = \"aside\"\nplugin = \"aside\"\nrole = \"shadow\"\n\n[guard]").Replace(string(text))
 		write("etc/windvane/..data/"+file, changed)
 		if err := os.Symlink("..data/"+file, filepath.Join(i.root, "etc/windvane", file)); err != nil && !os.IsExist(err) {
 			t.Fatal(err)
@@ -248,6 +250,10 @@ func TestPodOfTheManifests(t *testing.T) {
 	w = i.start(t, "windvane-0-acting")
 	i.exec(t, "doctor", "--config.file", "/etc/windvane/windvane.toml")
 	eventually(t, w, time.Minute, "something shed", func(m api.Mesh) bool { return leads(m) && blocked(m) > 0 })
+	const up = `windvane_plugin_up{mesh="shop",policy="aside"} 1`
+	if text, err := w.Ask(t.Context(), "/metrics"); err != nil || !strings.Contains(text, up) {
+		t.Errorf("the plugin does not run in the image: no %s, %v", up, err)
+	}
 	w.Stop(10 * time.Second)
 	if front(t) == before {
 		t.Error("nothing was written")
