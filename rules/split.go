@@ -5,6 +5,11 @@ package rules
 // the mesh follows the weights that it is given is verified from it.
 const SignalSplit = "split"
 
+// SignalBlocked is the name of a signal that is the share of a service's offered requests
+// that is refused by blocking. From it settings are told of a time that the journal does not
+// cover.
+const SignalBlocked = "blocked"
+
 // SplitLabel is the label of SignalSplit that names the destination, as the route does.
 const SplitLabel = "version"
 

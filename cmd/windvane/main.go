@@ -41,6 +41,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	commands := map[string]func() error{}
 	addApprove(app, commands, stdout)
 	addCheck(app, commands, stdout)
+	addCollect(app, commands, stdout, stderr)
 	addEvaluate(app, commands, stdout, stderr)
 	addDecisions(app, commands, stdout)
 	addDemo(app, commands, stdout, stderr)

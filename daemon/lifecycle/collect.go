@@ -1,96 +1,164 @@
 package lifecycle
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
-	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/dataset"
 )
 
-// Collect makes a dataset of the intervals that a mesh's journal holds: what was in
-// force, and what was measured at the end. An interval whose settings are not known,
-// or were changed meanwhile, by somebody else or by a cycle that was woken, or had not
-// settled, or were not followed by the requests, is left out; a value that was not
-// measured, or not anew, is NaN. Settings are taken as they were commanded, so that
-// they lie on the grid of the policies and not on whole percents.
+// Options say what a dataset is made of. Rules are required, and a journal, Prometheus, or
+// both of them: with both, what was measured is Prometheus', and the settings are the
+// journal's where it has them.
+type Options struct {
+	Rules      *rules.Mesh
+	Journal    string      // its directory; empty: none
+	Prometheus *Prometheus // nil: none
+
+	// From and To are those of intervals, by their ends. Prometheus needs both; without it,
+	// zero is no bound.
+	From, To time.Time
+	// Without are times that say nothing about the mesh. Alerts are names; while one fires,
+	// whatever it is about, it is such a time.
+	Without []Span
+	Alerts  []string
+
+	Progress func(done, of int) // intervals asked of Prometheus; nil: nobody is told
+}
+
+// Span is a time from its beginning up to its end.
+type Span struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Collect makes a dataset of all intervals that a mesh's journal holds.
 func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
-	services := m.PolicyServices()
-	d := dataset.Of(m.Name, m.Interval, m.Knobs(), services)
-	var open *journal.Intent
-	left := queue{services: services}
-	for r, err := range journal.Read(dir) {
-		if err != nil {
-			return nil, fmt.Errorf("collect: %w", err)
-		}
-		if r.Mesh != m.Name {
-			continue
-		}
-		switch r.Kind {
-		case journal.KindIntent:
-			open = new(journal.Intent)
-			if err := r.Decode(open); err != nil {
-				return nil, fmt.Errorf("collect: %w", err)
-			}
-		case journal.KindOutcome:
-			var o journal.Outcome
-			if err := r.Decode(&o); err != nil {
-				return nil, fmt.Errorf("collect: %w", err)
-			}
-			if open == nil || o.Cycle != open.Cycle {
-				continue
-			}
-			if left.over(held(*open), o.State) {
-				continue
-			}
-			if row, ok := rowOf(d.Knobs, services, *open, o); ok {
-				if err := d.Append(row); err != nil {
-					return nil, fmt.Errorf("collect: cycle %d: %w", o.Cycle, err)
-				}
-			}
-		}
+	c := newCollection(Options{Rules: m, Journal: dir})
+	if err := c.recall(); err != nil {
+		return nil, fmt.Errorf("collect: %w", err)
 	}
-	return d, nil
+	return c.data, nil
 }
 
-// held are the settings that an intent left in force.
-func held(i journal.Intent) policy.Action {
-	if i.Act {
-		return i.Guarded
+// CollectFrom makes a dataset of intervals: what was in force, and what was measured at the
+// end. An interval whose settings are not known, or were changed meanwhile, or had not
+// settled, or were not followed by the requests, is left out, and counted in the report with
+// the reason; a value that was not measured, or not anew, is NaN. Settings lie on the grid of
+// the policies, and not on whole percents.
+func CollectFrom(ctx context.Context, o Options) (*dataset.Dataset, *Report, error) {
+	c := newCollection(o)
+	var err error
+	switch {
+	case o.Prometheus != nil:
+		err = c.measure(ctx)
+	case o.Journal != "":
+		err = c.recall()
+	default:
+		err = errors.New("neither a journal nor Prometheus is given")
 	}
-	return i.Live
+	if err != nil {
+		return nil, nil, fmt.Errorf("collect: %w", err)
+	}
+	c.report.finish()
+	return c.data, &c.report, nil
 }
 
-// rowOf is the interval between an intent and its outcome; false if its settings are
-// not known, or are those of other knobs.
-func rowOf(ids []policy.KnobID, services []policy.Service, i journal.Intent, o journal.Outcome) (dataset.Row, bool) {
-	held := held(i)
-	away := o.Verified != nil && len(o.Verified.Away) > 0
-	if o.Partial || away || o.Live == nil || len(held) != len(ids) || !held.Equal(o.Live, policy.Rounding) {
-		return dataset.Row{}, false
+// collection is a dataset that is being made. It is given the intervals from the oldest to
+// the newest.
+type collection struct {
+	o        Options
+	knobs    []policy.Knob
+	services []policy.Service
+	data     *dataset.Dataset
+	left     queue
+	report   Report
+}
+
+func newCollection(o Options) *collection {
+	services := o.Rules.PolicyServices()
+	c := &collection{
+		o: o, knobs: o.Rules.Knobs(), services: services, left: queue{services: services},
+		report: Report{Mesh: o.Rules.Name, IntervalSeconds: o.Rules.Interval.Seconds(), Settings: map[Source]int{}, leftOut: map[Reason]int{}},
 	}
-	for k, id := range ids {
-		if held[k].KnobID != id {
-			return dataset.Row{}, false
-		}
+	c.data = dataset.Of(o.Rules.Name, o.Rules.Interval, c.knobs, services)
+	return c
+}
+
+// interval is one that has ended.
+type interval struct {
+	at       time.Time     // its end
+	settings policy.Action // in force in it, as far as that is known
+	source   Source        // of the settings
+	why      Reason        // it is left out; empty: nothing speaks against it so far
+	state    policy.State  // measured at its end
+	alerted  bool          // one of the given alerts fired
+}
+
+// add makes a row of an interval, or counts why not.
+func (c *collection) add(iv interval) error {
+	foreign := c.left.over(iv.settings, iv.state)
+	if !c.asked(iv.at) {
+		return nil
 	}
-	row := dataset.Row{Settings: held.Values()}
+	c.report.count(iv.at)
+	row := c.row(iv)
+	reason := iv.why
+	switch {
+	case slices.ContainsFunc(c.o.Without, func(s Span) bool { return iv.at.After(s.From) && iv.at.Add(-c.o.Rules.Interval).Before(s.To) }):
+		reason = Incident
+	case iv.alerted:
+		reason = Alerted
+	case reason != "":
+	case foreign:
+		reason = Queue
+	case !measured(row):
+		reason = Unmeasured
+	}
+	if reason != "" {
+		c.report.leftOut[reason]++
+		return nil
+	}
+	if err := c.data.Append(row); err != nil {
+		return fmt.Errorf("interval that ended at %s: %w", iv.at.Format(time.RFC3339), err)
+	}
+	c.report.Rows++
+	c.report.Settings[iv.source]++
+	return nil
+}
+
+func (c *collection) asked(at time.Time) bool {
+	return (c.o.From.IsZero() || at.After(c.o.From)) && (c.o.To.IsZero() || !at.After(c.o.To))
+}
+
+// row is what a dataset keeps of an interval.
+func (c *collection) row(iv interval) dataset.Row {
+	row := dataset.Row{Settings: iv.settings.Values()}
 	known := func(v float64, ok bool) float64 {
 		if !ok {
 			return math.NaN()
 		}
 		return v
 	}
-	for _, s := range services {
+	for _, s := range c.services {
 		signal := string(policy.RoleLatency)
 		if len(s.Objectives) > 0 {
 			signal = s.Objectives[0].Signal
 		}
-		row.Offered = append(row.Offered, known(o.State.Role(s.Name, policy.RoleOffered).Get()))
-		row.Carried = append(row.Carried, known(o.State.Role(s.Name, policy.RoleCarried).Get()))
-		row.Latency = append(row.Latency, known(o.State.Find(s.Name, signal).Get()))
+		row.Offered = append(row.Offered, known(iv.state.Role(s.Name, policy.RoleOffered).Get()))
+		row.Carried = append(row.Carried, known(iv.state.Role(s.Name, policy.RoleCarried).Get()))
+		row.Latency = append(row.Latency, known(iv.state.Find(s.Name, signal).Get()))
 	}
-	return row, true
+	return row
+}
+
+// measured reports whether anything of a row was.
+func measured(r dataset.Row) bool {
+	return slices.ContainsFunc(slices.Concat(r.Offered, r.Carried, r.Latency), func(v float64) bool { return !math.IsNaN(v) })
 }

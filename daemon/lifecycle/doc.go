@@ -1,6 +1,8 @@
-// Package lifecycle turns what the daemon has recorded into what policies are
-// trained on.
+// Package lifecycle turns what a mesh has been through into what policies are trained on:
+// a dataset of the intervals of the daemon's journal, of Prometheus' history, or of both,
+// with a report of what was left out and why.
 //
-// It reads journals, outside of the control loop. What a dataset is, and what is
-// learned from one, is in sim/dataset, sim/model and sim/train.
+// It runs outside of the control loop. An interval is a row if it is known what was in force
+// in it, and what was measured is of that alone: nothing is guessed. What a dataset is, and
+// what is learned from one, is in sim/dataset, sim/model and sim/train.
 package lifecycle

@@ -31,17 +31,23 @@ type Share struct {
 }
 
 // weigh fills in what follows from the observed share, where shares are judged in all.
-//
-// Each request goes one way or another by an independent draw, so that the number of those
-// that go one way is binomial, and for a share s of n and a probability p the chance of one
-// so far off is at most exp(-n KL(s, p)) (Chernoff). That holds for any n: few requests
-// show less, and never something wrong.
 func (s *Share) weigh(shares int) {
 	if !s.Known {
 		return
 	}
 	near := math.Max(s.Low-tolerance, math.Min(s.High+tolerance, s.Observed))
-	s.Away = s.Requests*divergence(s.Observed, near) > math.Log(2*float64(shares)/errorRate)
+	s.Away = !Explains(near, s.Observed, s.Requests, errorRate/float64(shares))
+}
+
+// Explains reports whether requests that go one way with a probability may be seen to do so
+// in a share of them: true but in the given chance of cases, where it is so.
+//
+// Each request goes one way or another by an independent draw, so that the number of those
+// that go one way is binomial, and for a share s of n and a probability p the chance of one
+// so far off is at most exp(-n KL(s, p)) (Chernoff). That holds for any n: few requests
+// show less, and never something wrong.
+func Explains(probability, share, requests, chance float64) bool {
+	return !(requests*divergence(share, probability) > math.Log(2/chance)) // no requests rule nothing out
 }
 
 // divergence is that of Kullback and Leibler between two draws of 0 or 1.

@@ -71,17 +71,8 @@ type service struct {
 
 // New returns the watch of a mesh.
 func New(m *rules.Mesh) *Watch {
-	d := m.Delay()
-	if d.LookBack == 0 {
-		d.LookBack = m.Interval // recording rules keep to it, or check has said so
-	}
-	w := &Watch{delay: d.Cycles(), interval: m.Interval.Seconds(), owner: map[policy.KnobID]string{}}
-	// rate() measures the time between its first and last samples, of which there should be
-	// four in a look-back at least.
-	w.seconds = (d.LookBack * 3 / 4).Seconds()
-	if d.Scrape > 0 {
-		w.seconds = max(d.LookBack-d.Scrape, d.LookBack/2).Seconds()
-	}
+	d := delay(m)
+	w := &Watch{delay: d.Cycles(), interval: m.Interval.Seconds(), owner: map[policy.KnobID]string{}, seconds: Seconds(m)}
 	for _, s := range m.Services {
 		of := service{name: s.Name, blocked: s.Blocking != nil, blocking: policy.KnobID{Kind: policy.Blocking, Target: s.Name}}
 		if r, ok := s.SplitRoute(); ok {
@@ -97,6 +88,27 @@ func New(m *rules.Mesh) *Watch {
 	}
 	slices.SortFunc(w.services, func(a, b service) int { return strings.Compare(a.name, b.name) })
 	return w
+}
+
+// delay is the mesh's, with the look-back of recording rules: they keep to the interval, or
+// check has said so.
+func delay(m *rules.Mesh) rules.Delay {
+	d := m.Delay()
+	if d.LookBack == 0 {
+		d.LookBack = m.Interval
+	}
+	return d
+}
+
+// Seconds is of how much time the requests behind a signal of the mesh are. rate() measures
+// the time between its first and last samples, of which there should be four in a look-back
+// at least.
+func Seconds(m *rules.Mesh) float64 {
+	d := delay(m)
+	if d.Scrape > 0 {
+		return max(d.LookBack-d.Scrape, d.LookBack/2).Seconds()
+	}
+	return (d.LookBack * 3 / 4).Seconds()
 }
 
 // Judge holds what was observed against what was in force meanwhile, as the API server

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/windvane/windvane/daemon/lifecycle"
+	"github.com/windvane/windvane/sim/dataset"
+	"github.com/windvane/windvane/sim/emulator"
+	"github.com/windvane/windvane/station"
+)
+
+// explored is a station whose daemon has tried settings for a while, its files, and the URL of
+// its Prometheus.
+func explored(t *testing.T, cycles int) (s *station.Station, rules, prometheus string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wv") // t.TempDir is too long for the path of a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	text, err := os.ReadFile("testdata/operate.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(string(text), "[[policy]]")
+	head = strings.Replace(head, `authority = "observe"`, `authority = "act"`, 1)
+	s, err = station.Open(t.Context(), station.Options{
+		Dir: dir, Emulator: emulator.Options{Graph: operatedMesh(t), Seed: 1017, SettleSeconds: .5}, Object: "front",
+		Interval: 5 * time.Second, Scrape: time.Second, From: time.Minute, Watch: func(station.Step) {},
+		Rules:   []byte(head + "[[policy]]\nname = \"explorer\"\nplugin = \"explorer\"\nrole = \"active\"\n"),
+		Plugins: "\n[plugin.explorer]\nbuiltin = \"explore\"\n", Executable: filepath.Join(built, "windvane"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Run(t.Context(), cycles); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(dir, "windvane.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, filepath.Join(dir, "front.toml"), regexp.MustCompile(`http://[0-9.:]+`).FindString(string(config))
+}
+
+// collect runs the command and reads what it wrote.
+func collect(t *testing.T, args ...string) (*dataset.Dataset, lifecycle.Report) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "explored.dataset")
+	var out, errs bytes.Buffer
+	if code := run(append([]string{"collect", "--json", "-o", file}, args...), &out, &errs); code != exitOK {
+		t.Fatalf("collect %q: exit code %d: %s", args, code, errs.String())
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := dataset.Read(file, bytes.NewReader(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r lifecycle.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	return d, r
+}
+
+// Of the same intervals Prometheus' history says what the daemon's journal says, to the last
+// digit; and an incident is left out of both.
+func TestCollectFromPrometheusAndJournalIsTheSame(t *testing.T) {
+	s, rules, prometheus := explored(t, 60)
+	end := station.Epoch.Add(time.Minute + 60*5*time.Second)
+	times := []string{"--rules", rules, "--from", station.Epoch.Format(time.RFC3339), "--to", end.Format(time.RFC3339)}
+	journal := append([]string{"--state-directory", s.State()}, times...)
+	both := append([]string{"--prometheus", prometheus}, journal...)
+	want, said := collect(t, journal...)
+	got, report := collect(t, both...)
+	if d := cmp.Diff(want, got, cmpopts.EquateNaNs()); d != "" {
+		t.Errorf("(-journal +prometheus):\n%s", d)
+	}
+	if want.Rows() < 40 || said.Settings[lifecycle.FromJournal] != want.Rows() || report.Settings[lifecycle.FromJournal] != got.Rows() {
+		t.Errorf("%d rows; reports %+v, %+v", want.Rows(), said, report)
+	}
+	from := station.Epoch.Add(3 * time.Minute)
+	incident := []string{"--without", from.Format(time.RFC3339) + "/" + from.Add(30*time.Second).Format(time.RFC3339)}
+	want, _ = collect(t, append(journal, incident...)...)
+	fewer, _ := collect(t, append(both, incident...)...)
+	if d := cmp.Diff(want, fewer, cmpopts.EquateNaNs()); d != "" || fewer.Rows() >= got.Rows() || fewer.Rows() < got.Rows()-6 {
+		t.Errorf("without 6 intervals, %d rows of %d (-journal +prometheus):\n%s", fewer.Rows(), got.Rows(), d)
+	}
+}
+
+func TestCollectSaysWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	rules := filepath.Join("..", "..", "examples", "mo1", "rules.toml")
+	out := filepath.Join(dir, "x.dataset")
+	for _, x := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, exitUsage, "--state-directory, --prometheus, or both"},
+		{[]string{"--prometheus", "localhost:9090"}, exitFailed, "the URL of Prometheus is not a http or https URL"},
+		{[]string{"--prometheus", "http://127.0.0.1:1", "--from", "yesterday"}, exitUsage, `--from: "yesterday" is neither a time`},
+		{[]string{"--prometheus", "http://127.0.0.1:1", "--from", "1h", "--to", "2h"}, exitUsage, "--from 1h is not before --to 2h"},
+		{[]string{"--prometheus", "http://127.0.0.1:1", "--without", "2h"}, exitUsage, "--without 2h: want FROM/TO"},
+		{[]string{"--prometheus", "http://127.0.0.1:1", "--without", "1h/2h"}, exitUsage, "the earlier first"},
+		{[]string{"--state-directory", dir}, exitFailed, dir},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(append([]string{"collect", "--rules", rules, "-o", out}, x.args...), &stdout, &stderr)
+		if code != x.code || !strings.Contains(stderr.String(), x.want) {
+			t.Errorf("%q: exit code %d, %q; want %d and %q", x.args, code, stderr.String(), x.code, x.want)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, ".*dataset*")); err != nil || len(left) > 0 {
+			t.Errorf("%q left %q", x.args, left)
+		}
+	}
+}
