@@ -211,6 +211,7 @@ func TestPodOfTheManifests(t *testing.T) {
 		t.Skip("only root can show a process another root directory")
 	}
 	before := front(t)
+	defer kubectl(t, "delete", "rolebinding", "windvane-observe", "windvane-act", "-n", "default", "--ignore-not-found")
 	if err := shared.Apply(t.Context(), kustomized(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +245,6 @@ func TestPodOfTheManifests(t *testing.T) {
 		t.Errorf("spec after observing\n%s\nbefore\n%s", after, before)
 	}
 
-	defer kubectl(t, "delete", "rolebinding", "windvane-act", "-n", "default")
 	kubectl(t, "create", "rolebinding", "windvane-act", "-n", "default", "--clusterrole=windvane-act", "--serviceaccount=windvane:windvane")
 	i.mount(t, rules.AuthorityAct)
 	w = i.start(t, "windvane-0-acting")
