@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +25,7 @@ import (
 	"github.com/windvane/windvane/daemon/alerts"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/integration/stack"
 	"github.com/windvane/windvane/sim/testbed"
 )
 
@@ -107,69 +107,27 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// program is the path of one of Alertmanager's.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	path := filepath.Join(os.Getenv("WINDVANE_PROGRAMS"), name)
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; `integration/tools/build.sh alertmanager` fetches it and prints the directory for WINDVANE_PROGRAMS", err)
-	}
-	return path
-}
-
-// startAlertmanager runs one with the receiver that windvane documents, but for the
-// addresses, and has amtool check it as it is.
+// startAlertmanager runs one that notifies the daemon as windvane documents it.
 func (r *rig) startAlertmanager() {
 	r.t.Helper()
 	const documented = "../../deploy/alertmanager/windvane.yml"
-	if out, err := exec.Command(program(r.t, "amtool"), "check-config", documented).CombinedOutput(); err != nil {
+	s := stack.New(stack.Options{Programs: os.Getenv("WINDVANE_PROGRAMS"), Dir: r.dir})
+	r.t.Cleanup(s.Stop)
+	a, err := s.StartAlertmanager(r.t.Context(), documented, stack.Receiver{
+		Address: strings.TrimPrefix(r.url, "http://"), Secret: filepath.Join(r.dir, "windvane.secret"),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.alertmanager = a.URL()
+	r.t.Cleanup(func() {
+		if log, err := os.ReadFile(a.Log); r.t.Failed() {
+			r.t.Logf("Alertmanager: %v\n%s", err, log)
+		}
+	})
+	if out, err := exec.Command(s.Tool("amtool"), "check-config", documented).CombinedOutput(); err != nil {
 		r.t.Fatalf("amtool check-config: %v\n%s", err, out)
 	}
-	text, err := os.ReadFile(documented)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	config := string(text)
-	for was, is := range map[string]string{
-		"url: http://127.0.0.1:9480/":       "url: " + r.url + "/",
-		"/etc/alertmanager/windvane.secret": filepath.Join(r.dir, "windvane.secret"),
-	} {
-		if strings.Count(config, was) != 1 {
-			r.t.Fatalf("%s is not in %s", was, documented)
-		}
-		config = strings.Replace(config, was, is, 1)
-	}
-	file := filepath.Join(r.dir, "alertmanager.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		r.t.Fatal(err)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
-	r.alertmanager = "http://" + address
-	var log bytes.Buffer
-	cmd := exec.Command(program(r.t, "alertmanager"), "--config.file", file, "--storage.path", filepath.Join(r.dir, "alertmanager"),
-		"--web.listen-address", address, "--cluster.listen-address", "", "--log.level", "debug")
-	cmd.Dir = program(r.t, "alertmanager.d") // with its templates
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // how it ends is no matter
-		if r.t.Failed() {
-			r.t.Logf("Alertmanager:\n%s", log.String())
-		}
-	})
-	r.until("Alertmanager is ready", 30*time.Second, func() bool {
-		code, _ := r.get(r.alertmanager + "/-/ready")
-		return code == http.StatusOK
-	})
 }
 
 func (r *rig) until(what string, most time.Duration, holds func() bool) {

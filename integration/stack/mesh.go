@@ -24,6 +24,8 @@ type MeshOptions struct {
 	Dir      string // for data, logs and files; it has to exist
 	Interval time.Duration
 	Nodes    Nodes
+
+	Alertmanager bool // notifies the windvane that its Receiver is given to
 }
 
 // Mesh is a whole one: the stack with the shop on it, measured by a Prometheus with
@@ -31,9 +33,10 @@ type MeshOptions struct {
 type Mesh struct {
 	*Stack
 
-	Shop       *Shop
-	Prometheus *Prometheus
-	Program    string // cmd/windvane
+	Shop         *Shop
+	Prometheus   *Prometheus
+	Alertmanager *Alertmanager // nil: there is none
+	Program      string        // cmd/windvane
 }
 
 // StartMesh builds what belongs to this repository, and starts all but windvane. On an
@@ -67,7 +70,18 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Prometheus, err = m.StartPrometheus(ctx, m.Shop, PrometheusOptions{Rules: string(rules), LookBack: o.Interval, Interval: o.Interval / 5})
+	measured := PrometheusOptions{Rules: string(rules), LookBack: o.Interval, Interval: o.Interval / 5}
+	if o.Alertmanager {
+		receiver := Receiver{Address: freeAddress(), Secret: m.path("windvane.secret")}
+		if err := os.WriteFile(receiver.Secret, []byte("s3cret\n"), 0o600); err != nil {
+			return nil, err
+		}
+		if m.Alertmanager, err = m.StartAlertmanager(ctx, filepath.Join(deploy, "alertmanager", "windvane.yml"), receiver); err != nil {
+			return nil, err
+		}
+		measured.Alertmanager = m.Alertmanager.Address
+	}
+	m.Prometheus, err = m.StartPrometheus(ctx, m.Shop, measured)
 	return m, err
 }
 

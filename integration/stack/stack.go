@@ -31,13 +31,18 @@ type Stack struct {
 	processes []*Process // in the order of their start
 }
 
-// Start starts etcd, the API server with Istio's types, and istiod. On an error nothing
-// is left running.
-func Start(ctx context.Context, o Options) (_ *Stack, err error) {
-	s := &Stack{
+// New returns a stack of which nothing runs yet.
+func New(o Options) *Stack {
+	return &Stack{
 		programs: o.Programs, dir: o.Dir, users: append([]User{Admin}, o.Users...),
 		etcd: freeAddress(), apiserver: freeAddress(),
 	}
+}
+
+// Start starts etcd, the API server with Istio's types, and istiod. On an error nothing
+// is left running.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	s := New(o)
 	defer func() {
 		if err != nil {
 			s.Stop()

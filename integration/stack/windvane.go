@@ -31,6 +31,8 @@ type WindvaneOptions struct {
 	Prometheus string // URL
 	Rules      string // the rules file
 	Plugins    string // the [plugin] tables of windvane.toml
+
+	Alerted *Receiver // whom an Alertmanager notifies; nil: nobody
 }
 
 // NewWindvane writes the files of a daemon. It does not run yet.
@@ -42,14 +44,22 @@ func (s *Stack) NewWindvane(o WindvaneOptions) (*Windvane, error) {
 	w := &Windvane{Dir: s.path(o.Name), Address: freeAddress(), Program: o.Program, s: s}
 	config := fmt.Sprintf("rules = [\"rules.toml\"]\nstate_directory = %q\n\n[prometheus.main]\nurl = %q\n\n[kubernetes]\nkubeconfig_file = %q\n%s",
 		w.State(), o.Prometheus, kubeconfig, o.Plugins)
+	if o.Alerted != nil {
+		w.Address = o.Alerted.Address
+		config += fmt.Sprintf("\n[alerts]\ncredentials_file = %q\n", o.Alerted.Secret)
+	}
 	return w, errors.Join(
 		os.MkdirAll(w.State(), 0o700),
+		os.MkdirAll(w.Runtime(), 0o700),
 		os.WriteFile(w.Config(), []byte(config), 0o600),
 		w.SetRules(o.Rules))
 }
 
-// State is the daemon's state_directory, Config its windvane.toml.
+// State is the daemon's state_directory.
 func (w *Windvane) State() string { return filepath.Join(w.Dir, "state") }
+
+// Runtime is the directory of its sockets, and of its plugins'.
+func (w *Windvane) Runtime() string { return filepath.Join(w.Dir, "run") }
 
 // Config is its windvane.toml.
 func (w *Windvane) Config() string { return filepath.Join(w.Dir, "windvane.toml") }
@@ -61,7 +71,7 @@ func (w *Windvane) SetRules(text string) error {
 
 // Start runs the daemon, and returns when it is ready.
 func (w *Windvane) Start(ctx context.Context) (err error) {
-	w.Process, err = w.s.Run(filepath.Base(w.Dir), w.Program, nil, "run", "--config.file", w.Config(), "--web.listen-address", w.Address)
+	w.Process, err = w.s.Run(filepath.Base(w.Dir), w.Program, []string{"RUNTIME_DIRECTORY=" + w.Runtime()}, "run", "--config.file", w.Config(), "--web.listen-address", w.Address)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,16 +43,19 @@ role = "active"
 
 // startWindvane starts a daemon over the shared Prometheus; it ends with the test.
 func startWindvane(t *testing.T, name, rules string) *stack.Windvane {
-	w, err := shared.NewWindvane(stack.WindvaneOptions{
-		Name: name, Program: program, User: windvane, Prometheus: prometheus.URL(), Rules: rules,
-		Plugins: "\n[plugin.shed]\nbuiltin = \"threshold\"\n",
-	})
+	t.Helper()
+	return run(t, stack.WindvaneOptions{Name: name, Rules: rules, Plugins: "\n[plugin.shed]\nbuiltin = \"threshold\"\n"})
+}
+
+// run starts a daemon as startWindvane does, with options of its own.
+func run(t *testing.T, o stack.WindvaneOptions) *stack.Windvane {
+	t.Helper()
+	o.Program, o.User, o.Prometheus = program, windvane, prometheus.URL()
+	w, err := shared.NewWindvane(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	start(t, w)
 	t.Cleanup(func() { w.Stop(10 * time.Second) })
 	return w
 }
@@ -91,6 +96,26 @@ func eventually(t *testing.T, w *stack.Windvane, within time.Duration, what stri
 	text, _ := json.MarshalIndent(last, "", " ")
 	t.Fatalf("not after %v: %s\n%s", within, what, text)
 	return last
+}
+
+// metric is a sample of the daemon's metrics, by its name and labels as /metrics has them; NaN:
+// there is none.
+func metric(t *testing.T, w *stack.Windvane, sample string) float64 {
+	t.Helper()
+	text, err := w.Ask(t.Context(), "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, sample+" "); ok {
+			v, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	return math.NaN()
 }
 
 // objectives is whether each objective was measured, and is as it should be.

@@ -35,7 +35,7 @@ func withStack(m *testing.M) (code int) {
 	defer cancel()
 	start := time.Now()
 	shared, err = stack.StartMesh(ctx, stack.MeshOptions{
-		Programs: os.Getenv("WINDVANE_PROGRAMS"), Dir: dir, Interval: interval, Nodes: stack.SmallNodes,
+		Programs: os.Getenv("WINDVANE_PROGRAMS"), Dir: dir, Interval: interval, Nodes: stack.SmallNodes, Alertmanager: true,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
