@@ -17,6 +17,7 @@ import (
 
 	"github.com/windvane/windvane/plugins/host"
 	"github.com/windvane/windvane/plugins/plugintest"
+	"github.com/windvane/windvane/plugins/plugintest/conformance"
 	"github.com/windvane/windvane/plugins/policy"
 )
 
@@ -36,7 +37,7 @@ func start(t *testing.T, args ...string) (*host.Host, func() string) {
 	python := interpreter(t)
 	var log lockedBuffer
 	h := host.New(host.Options{
-		Name: "python", Path: python, Args: args,
+		Name: "python", Path: python, Args: args, StartTimeout: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	t.Cleanup(func() {
@@ -114,6 +115,21 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
+// The example passes what `windvane plugin check` checks.
+func TestThresholdConforms(t *testing.T) {
+	o := conformance.Options{
+		Command: []string{interpreter(t), "examples/threshold.py"}, Observation: observed(.04), Calls: 1000, Seed: 1000, Deadline: 5 * time.Second,
+	}
+	_, err := conformance.Check(t.Context(), o, func(r conformance.Result) {
+		if len(r.Findings) > 0 {
+			t.Errorf("%s: %q", r.Check, r.Findings)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAnswersSurviveTheWire(t *testing.T) {
 	h, log := start(t, "tests/odd.py")
 	o := observed(.1)
@@ -152,6 +168,8 @@ func TestMistakesAreErrorsOfTheirCall(t *testing.T) {
 		"raise":   "decide: RuntimeError: no idea",
 		"nothing": "decide returned NoneType, want a windvane.Decision",
 		"part":    "action: no value for blocking of b; start from dict(observation.live)",
+		"far":     "action: blocking of a = 1.5 is outside [0, 1]",
+		"unequal": "action: the weights of ns/vs/a sum to 0.5, want 1",
 		"strange": "there is no knob blocking of nobody",
 	} {
 		o := observed(.1)
@@ -164,6 +182,9 @@ func TestMistakesAreErrorsOfTheirCall(t *testing.T) {
 	bad.State[1].Value = math.Inf(1)
 	if _, err := h.Decide(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "signal offered of a: inf is not a finite number") {
 		t.Errorf("a number that is none: %v", err)
+	}
+	if err := h.Configure(t.Context(), policy.Config{Settings: []byte(`["blue"]`)}); err == nil || !strings.Contains(err.Error(), "is no JSON object") {
+		t.Errorf("settings of another kind: %v", err)
 	}
 	if err := h.Configure(t.Context(), policy.Config{Settings: []byte(`{"colour": "blue"}`)}); err == nil || !strings.Contains(err.Error(), "blue is sold out") {
 		t.Errorf("settings that cannot be used: %v", err)
@@ -191,7 +212,7 @@ func TestEndsWhileAtWork(t *testing.T) {
 func TestTrain(t *testing.T) {
 	python := interpreter(t)
 	var told []string
-	options := host.Options{Name: "odd", Path: python, Args: []string{"tests/odd.py"}}
+	options := host.Options{Name: "odd", Path: python, Args: []string{"tests/odd.py"}, StartTimeout: time.Minute}
 	trained, err := host.Train(t.Context(), options, policy.Training{
 		Simulator: "unix:/s", Seed: 7, Progress: func(done, total uint64, note string) { told = append(told, fmt.Sprint(done, total, note)) },
 	})

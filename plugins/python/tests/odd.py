@@ -24,6 +24,10 @@ class Odd(windvane.Policy):
             return windvane.Decision({o.knobs[0].id: 0.5})
         if o.mesh == "strange":
             return windvane.Decision({**o.live, windvane.KnobID("blocking", "nobody"): 0.5})
+        if o.mesh == "far":
+            return windvane.Decision({**o.live, o.knobs[0].id: 1.5})
+        if o.mesh == "unequal":
+            return windvane.Decision({k: v / 2 for k, v in o.live.items()})
         if o.mesh == "slow":
             time.sleep(60)
         if o.mesh == "abstain":

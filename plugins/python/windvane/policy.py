@@ -202,7 +202,10 @@ class Policy:
     def configure(self, settings, card, artefact):
         """Called after each start, before the first decide: settings is the policy's own table
         of the rules file, card that of the artefact (None: there is none), artefact its bytes.
-        Raise ValueError for what cannot be used."""
+        Raise ValueError for what cannot be used, settings of an unknown name among it: a
+        misspelt one is to be found when it is written."""
+        if settings:
+            raise ValueError(f"settings: there are none, and got {', '.join(sorted(settings))}")
 
     def decide(self, observation):
         """Answer an Observation with a Decision. Pure and deterministic: the same observation

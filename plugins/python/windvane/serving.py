@@ -129,7 +129,10 @@ class _Servicer:
 
 
 def _settings(raw):
-    return json.loads(raw) if raw else {}
+    settings = json.loads(raw) if raw else {}
+    if not isinstance(settings, dict):
+        raise ValueError(f"settings: {settings!r} is no JSON object")
+    return settings
 
 
 def _handlers(servicer):

@@ -14,6 +14,7 @@ _STATUSES = {pb.STATUS_ABSENT: "absent", pb.STATUS_STALE: "stale", pb.STATUS_INV
 _OBJECTIVES = {pb.OBJECTIVE_KIND_LATENCY: "latency", pb.OBJECTIVE_KIND_RATIO: "ratio"}
 
 MAX_REASON = 4096  # bytes
+_SLACK, _WEIGHT_TOLERANCE = 1e-9, 1e-6  # as the host has them
 
 
 def observation(m):
@@ -86,7 +87,8 @@ def description(d):
 
 
 def decision(d, observed):
-    """The answer to an observation, whose knobs an action has to name, each of them."""
+    """The answer to an observation, whose knobs an action has to name, each within its range:
+    what the host would refuse is an error here, with the traceback beside it in the log."""
     if not isinstance(d, policy.Decision):
         raise ValueError(f"decide returned {type(d).__name__}, want a windvane.Decision")
     return pb.Decision(
@@ -106,12 +108,22 @@ def _action(action, observed, what):
     unknown = set(action) - {k.id for k in observed.knobs}
     if unknown:
         raise ValueError(f"{what}: there is no knob {min(map(str, unknown))}")
-    out = pb.Action()
+    out, weights = pb.Action(), {}
     for k in observed.knobs:
         if k.id not in action:
             raise ValueError(f"{what}: no value for {k.id}; start from dict(observation.live)")
+        value = action[k.id]
+        if not k.min - _SLACK <= value <= k.max + _SLACK:
+            raise ValueError(f"{what}: {k.id} = {value} is outside [{k.min:g}, {k.max:g}]; see Knob.clip")
+        if k.id.kind == "replicas" and value != int(value):
+            raise ValueError(f"{what}: {k.id} = {value} is not a whole number")
+        if k.id.kind == "weight":
+            weights[k.id.target] = weights.get(k.id.target, 0) + value
         knob_id = pb.KnobID(kind=_KIND_NUMBERS[k.id.kind], target=k.id.target, part=k.id.part)
-        out.settings.append(pb.Setting(id=knob_id, value=action[k.id]))
+        out.settings.append(pb.Setting(id=knob_id, value=value))
+    for target, total in weights.items():
+        if abs(total - 1) > _WEIGHT_TOLERANCE:
+            raise ValueError(f"{what}: the weights of {target} sum to {total}, want 1")
     return out
 
 
