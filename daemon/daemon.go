@@ -50,7 +50,7 @@ type Options struct {
 	Watch  func(loop.Report) // is given each cycle's report before the next cycle is due; nil: nobody is
 
 	disk journal.Disk // the journal's; zero: the real one
-	step func(string) // is told of each step of a change of roles; nil: nobody is
+	step func(string) // is told of each step of a change of roles, before the next one; nil: nobody is
 }
 
 // Daemon runs the meshes of a configuration. Start, Reload and Stop may be called
@@ -108,6 +108,9 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 	}
 	if o.Since == nil {
 		o.Since = func() time.Duration { return 0 }
+	}
+	if o.step == nil {
+		o.step = func(string) {}
 	}
 	if o.PluginArgs == nil {
 		o.PluginArgs = []string{"plugin", "serve"}

@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 		os.Exit(serve.Main(moody{threshold.New(), os.Args[2]}))
 	}
 	if config := os.Getenv("CRASH_TEST_CONFIG"); config != "" {
+		if step := os.Getenv("CRASH_TEST_STEP"); step != "" {
+			daemon.PromoteChild(config, os.Getenv("CRASH_TEST_CLOCK"), step) // likewise
+		}
 		daemon.CrashChild(config, os.Getenv("CRASH_TEST_CLOCK")) // does not return
 	}
 	goleak.VerifyTestMain(m)

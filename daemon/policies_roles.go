@@ -90,8 +90,8 @@ func (s *standings) say(do func(roles.State) (roles.State, error), hand func(*ro
 	return nil
 }
 
-// tell has the journal know of what was said.
-func (s *standings) tell(j *journal.Journal, at time.Time) error {
+// tell has the journal know of what was said. Where the daemon ends in between, the next start does.
+func (s *standings) tell(j *journal.Journal, at time.Time, step func(string)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := *s.now.Load()
@@ -103,6 +103,7 @@ func (s *standings) tell(j *journal.Journal, at time.Time) error {
 			return err
 		}
 	}
+	step("recorded")
 	next.Untold = nil
 	err := s.store.Write(s.mesh, next)
 	s.now.Store(&next)
@@ -149,7 +150,7 @@ func (x *declared) standing(s *roles.State) *journal.Standing {
 func (m *mesh) enlist(d *Daemon) {
 	now := time.Now()
 	m.remark(d, m.standings.open(now))
-	if err := m.standings.tell(d.journal, now); err != nil {
+	if err := m.standings.tell(d.journal, now, d.o.step); err != nil {
 		m.options.Logger.Warn("who promoted a policy could not be recorded", "err", err)
 	}
 }
@@ -200,18 +201,14 @@ func (d *Daemon) role(of string, do func(*mesh, roles.State) (roles.State, error
 	if m.standings.now.Load() == nil {
 		return errors.New("the daemon has not started yet")
 	}
-	step := d.o.step
-	if step == nil {
-		step = func(string) {}
-	}
 	change := func(s roles.State) (roles.State, error) { return do(m, s) }
-	if err := m.standings.say(change, m.standby.handRoles, step); err != nil {
+	if err := m.standings.say(change, m.standby.handRoles, d.o.step); err != nil {
 		return fmt.Errorf("mesh %s: %w", of, err)
 	}
-	if err := m.standings.tell(d.journal, time.Now()); err != nil {
+	if err := m.standings.tell(d.journal, time.Now(), d.o.step); err != nil {
 		m.options.Logger.Warn("the role is another one, which could not be recorded: the next start does", "err", err)
 	}
-	step("told")
+	d.o.step("told")
 	return nil
 }
 

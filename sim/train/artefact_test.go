@@ -128,3 +128,45 @@ func TestWriteSaysWhereItCannot(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A name that Write gave is looked for in the directory of artefacts, where it is not beside the
+// file that names it; no other name is.
+func TestFind(t *testing.T) {
+	here, store := t.TempDir(), t.TempDir()
+	kept, err := Write(store, Card{Policy: "tabular", Mesh: "shop"}, []byte("a"), []byte("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Base(kept)
+	for _, c := range []struct{ path, want string }{
+		{filepath.Join(here, name), kept},
+		{filepath.Join(here, "tabular-000000000000"), filepath.Join(here, "tabular-000000000000")},
+		{filepath.Join(here, "mine"), filepath.Join(here, "mine")},
+	} {
+		if got := Find(c.path, store); got != c.want {
+			t.Errorf("%s is found at %s, want %s", c.path, got, c.want)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(store, "mine"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := Find(filepath.Join(here, "mine"), store); got != filepath.Join(here, "mine") {
+		t.Errorf("a name of another kind is found at %s", got)
+	}
+	if err := os.Mkdir(filepath.Join(here, name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := Find(filepath.Join(here, name), store); got != filepath.Join(here, name) {
+		t.Errorf("what is where the file says is found at %s", got)
+	}
+	a, err := Read(kept)
+	if err != nil || !a.Verified || a.Name() != name || a.Written.IsZero() {
+		t.Errorf("read: %+v, %v", a, err)
+	}
+	if err := os.Rename(kept, filepath.Join(store, "renamed")); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = Read(filepath.Join(store, "renamed")); err != nil || a.Verified || a.Name() != name {
+		t.Errorf("renamed: %+v, %v", a, err)
+	}
+}

@@ -1,0 +1,112 @@
+package daemon_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/windvane/windvane/daemon"
+	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/sim/testbed"
+)
+
+// killedAt are the steps of a promotion, and whether it is in force after a kill there.
+var killedAt = []struct {
+	step     string
+	inForce  bool
+	recorded bool // before the kill
+}{
+	{"decided", false, false}, {"handed over", false, false}, {"written", true, false}, {"recorded", true, true}, {"told", true, true},
+}
+
+// The daemon is killed at each step of a promotion or a demotion: after it the old or the new
+// policy is active, entirely, no cycle is missed, and the journal has what was in force.
+// CRASH_TEST_KILLS=200 kills as often.
+func TestKilledWhileAPolicyIsPromoted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	kills := len(killedAt)
+	if n, err := strconv.Atoi(os.Getenv("CRASH_TEST_KILLS")); err == nil {
+		kills = n
+	}
+	r := newRig(t, "act", twoRules)
+	k := &killer{rig: r, dir: daemon.JournalDirectory(filepath.Join(r.dir, "state"))}
+	server := httptest.NewServer(k)
+	defer server.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	r.write("windvane.toml", fmt.Sprintf(configText, server.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
+	if err := r.testbed.Advance(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	active, changes := "simple", 0
+	for i := range kills {
+		at := killedAt[i%len(killedAt)]
+		k.promote(t, server.URL, at.step)
+		k.decided(t, 2*(i+1), active)
+		if told := len(r.roleChanges()); at.inForce && !at.recorded && told != changes {
+			t.Errorf("killed %s: the journal has %d changes before the restart", at.step, told)
+		}
+		if at.inForce {
+			active, changes = map[string]string{"simple": "other", "other": "simple"}[active], changes+1
+		}
+	}
+	k.promote(t, server.URL, "nowhere")
+	k.decided(t, 2*(kills+1), active)
+	told := map[time.Time]journal.RoleChange{} // one that was recorded twice has the same time
+	for _, c := range r.roleChanges() {
+		told[c.At] = c
+	}
+	if len(told) != changes+1 {
+		t.Errorf("%d changes are recorded, want %d", len(told), changes+1)
+	}
+	for _, f := range k.faults {
+		t.Error(f)
+	}
+}
+
+// promote starts a child that promotes or demotes, and waits for its end.
+func (k *killer) promote(t *testing.T, url, step string) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(exe)
+	child.Env = append(os.Environ(), "CRASH_TEST_CONFIG="+filepath.Join(k.rig.dir, "windvane.toml"), "CRASH_TEST_CLOCK="+url+"/clock", "CRASH_TEST_STEP="+step)
+	k.mu.Lock()
+	k.left = 3
+	k.mu.Unlock()
+	log, err := child.CombinedOutput()
+	status, _ := child.ProcessState.Sys().(syscall.WaitStatus)
+	if killed := status.Signaled() && status.Signal() == syscall.SIGKILL; killed != (step != "nowhere") {
+		t.Fatalf("%s: the child ended by itself: %v\n%s", step, err, log)
+	}
+}
+
+// decided checks that the journal has that many cycles, of which a policy has decided the last
+// two.
+func (k *killer) decided(t *testing.T, cycles int, policy string) {
+	t.Helper()
+	last, err := journal.Last(k.dir, 2, func(r journal.Record) bool { return r.Kind == journal.KindIntent })
+	if err != nil || len(last) != 2 {
+		t.Fatal(last, err)
+	}
+	for n, record := range last {
+		var i journal.Intent
+		if err := record.Decode(&i); err != nil {
+			t.Fatal(err)
+		}
+		if want := uint64(cycles - 1 + n); i.Cycle != want || i.Policy != policy || i.PolicyRole != journal.RoleActive || i.Hold != "" { //nolint:gosec // a few
+			t.Errorf("cycle %d: %s (%s), hold %q; want cycle %d by %s", i.Cycle, i.Policy, i.PolicyRole, i.Hold, want, policy)
+		}
+	}
+}
