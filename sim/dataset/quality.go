@@ -5,7 +5,9 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // Range is the spread of one column.
@@ -28,12 +30,16 @@ type Noise struct {
 
 // Quality is what a person should know of a dataset before trusting what is fitted on it.
 type Quality struct {
-	Rows           int      `json:"rows"`
-	Configurations int      `json:"configurations"`
-	Columns        []Range  `json:"columns"`
-	Noise          []Noise  `json:"noise"`
-	Unmoved        []string `json:"unmoved"` // knobs with one value: their effect cannot be known
-	Structural     []Zeros  `json:"structural_zeros,omitempty"`
+	Rows            int         `json:"rows"`
+	Configurations  int         `json:"configurations"`
+	MeasuredSeconds float64     `json:"measured_seconds"` // rows of an interval each
+	Columns         []Range     `json:"columns"`
+	Noise           []Noise     `json:"noise"`
+	Effective       []Effective `json:"effective"`
+	Effects         []Effect    `json:"effects"`
+	Loads           []Coverage  `json:"loads"`
+	Unmoved         []string    `json:"unmoved"` // knobs with one value: their effect cannot be known
+	Structural      []Zeros     `json:"structural_zeros,omitempty"`
 }
 
 // Zeros counts a source column's zeros that mean "no request".
@@ -45,8 +51,10 @@ type Zeros struct {
 // Quality reports on the dataset. Loads within half of loadCell count as the same
 // (requests/s; 0: exact).
 func (d *Dataset) Quality(loadCell float64) Quality {
-	_, n := d.Configurations()
-	q := Quality{Rows: d.Rows(), Configurations: n}
+	config, n := d.Configurations()
+	q := Quality{Rows: d.Rows(), Configurations: n, MeasuredSeconds: float64(d.Rows()) * d.IntervalSeconds}
+	q.Effects, q.Effective = d.effects()
+	q.Loads = d.coverage(config)
 	names, columns := d.columns()
 	for i, c := range columns {
 		r := rangeOf(names[i], c)
@@ -55,7 +63,7 @@ func (d *Dataset) Quality(loadCell float64) Quality {
 			q.Unmoved = append(q.Unmoved, names[i])
 		}
 	}
-	cells := d.cells(loadCell)
+	cells := d.cells(config, loadCell)
 	for s, name := range d.Services {
 		q.Noise = append(q.Noise, noiseOf(name, d.Latency[s], cells))
 	}
@@ -81,8 +89,7 @@ func rangeOf(name string, column []float64) Range {
 }
 
 // cells numbers rows by configuration and rounded loads.
-func (d *Dataset) cells(loadCell float64) []int {
-	config, _ := d.Configurations()
+func (d *Dataset) cells(config []int, loadCell float64) []int {
 	index := map[string]int{}
 	out := make([]int, d.Rows())
 	for row := range out {
@@ -135,7 +142,7 @@ func noiseOf(service string, latency []float64, cells []int) Noise {
 func (q Quality) WriteText(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	lines := []string{
-		fmt.Sprintf("rows\t%d", q.Rows),
+		fmt.Sprintf("rows\t%d, %v of measurements", q.Rows, time.Duration(q.MeasuredSeconds*float64(time.Second))),
 		fmt.Sprintf("configurations\t%d", q.Configurations), "",
 		"column\tfrom\tto\tdistinct\tabsent",
 	}
@@ -144,12 +151,22 @@ func (q Quality) WriteText(w io.Writer) error {
 	}
 	lines = append(lines, "", "noise within a cell (same settings, same loads)\tstandard deviation\tcells\trows")
 	for _, n := range q.Noise {
-		lines = append(lines, fmt.Sprintf("%s\t%.2f ms\t%d\t%d", n.Service, 1e3*n.Seconds, n.Cells, n.Rows))
+		deviation := "not known" // no row has another to be compared with
+		if n.Cells > 0 {
+			deviation = fmt.Sprintf("%.2f ms", 1e3*n.Seconds)
+		}
+		lines = append(lines, fmt.Sprintf("%s\t%s\t%d\t%d", n.Service, deviation, n.Cells, n.Rows))
 	}
+	lines = append(lines, q.identification()...)
 	if len(q.Structural) > 0 {
 		lines = append(lines, "", "structural zeros (no request took the path)\trows")
 		for _, z := range q.Structural {
 			lines = append(lines, fmt.Sprintf("%s\t%d", z.Column, z.Rows))
+		}
+	}
+	for _, e := range q.Effects {
+		if e.Advice != "" {
+			lines = append(lines, "", "warning: "+e.Advice)
 		}
 	}
 	for _, u := range q.Unmoved {
@@ -164,4 +181,26 @@ func (q Quality) WriteText(w io.Writer) error {
 		return fmt.Errorf("quality report: %w", err)
 	}
 	return nil
+}
+
+// identification is what there is to say of samples, knobs and loads.
+func (q Quality) identification() []string {
+	lines := []string{"", "latencies\trows\tautocorrelation\teffective rows"}
+	for _, e := range q.Effective {
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%.2f\t%.0f", e.Service, e.Rows, e.Lag1, e.Worth))
+	}
+	lines = append(lines, "", "effect of\tlevels\tchanges\tof its own\tmost together with\tverdict")
+	for _, e := range q.Effects {
+		with := "nothing"
+		if e.With != "" {
+			with = fmt.Sprintf("%s (%.2f)", e.With, e.R)
+		}
+		verdict := strings.ReplaceAll(string(e.Verdict), "_", " ")
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%d\t%.0f %%\t%s\t%s", e.Knob, e.Levels, e.Changes, 100*e.Own, with, verdict))
+	}
+	lines = append(lines, "", "load of\t5 %\tmedian\t95 %\ttenths with rows\twith several configurations")
+	for _, l := range q.Loads {
+		lines = append(lines, fmt.Sprintf("%s\t%.4g/s\t%.4g/s\t%.4g/s\t%d of 10\t%d", l.Service, l.Low, l.Median, l.High, l.Tenths, l.Compared))
+	}
+	return lines
 }
