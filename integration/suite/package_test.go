@@ -10,23 +10,35 @@ import (
 	"testing"
 )
 
-// The package in a scratch root: installed, upgraded over a changed configuration, removed, purged.
-func TestPackage(t *testing.T) {
-	if _, err := exec.LookPath("dpkg"); err != nil {
-		t.Skip("there is no dpkg")
+// debian is the package of a version, built once for all tests.
+func debian(t *testing.T, version string) string {
+	t.Helper()
+	dir := filepath.Join(filepath.Dir(program), "dist") // is gone with the stack
+	built := func() []string {
+		files, err := filepath.Glob(filepath.Join(dir, "windvane_"+version+"_*.deb"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
 	}
-	dir := t.TempDir()
-	build := func(version string) string {
+	if len(built()) == 0 {
 		c := exec.Command("../../systemd/package.sh")
 		c.Env = append(os.Environ(), "VERSION="+version, "DIST="+dir)
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		files, err := filepath.Glob(filepath.Join(dir, "windvane_"+version+"_*.deb"))
-		if err != nil || len(files) != 1 {
-			t.Fatalf("version %s: %q, %v", version, files, err)
-		}
-		return files[0]
+	}
+	files := built()
+	if len(files) != 1 {
+		t.Fatalf("version %s: %q", version, files)
+	}
+	return files[0]
+}
+
+// The package in a scratch root: installed, upgraded over a changed configuration, removed, purged.
+func TestPackage(t *testing.T) {
+	if _, err := exec.LookPath("dpkg"); err != nil {
+		t.Skip("there is no dpkg")
 	}
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "var/lib/dpkg/info"), 0o750); err != nil {
@@ -54,16 +66,16 @@ func TestPackage(t *testing.T) {
 	}
 	config := filepath.Join(root, "etc/windvane/windvane.toml")
 
-	dpkg("-i", build("0.1.0"))
-	if v := version(); v != "0.1.0" {
+	dpkg("-i", debian(t, "1.2.0"))
+	if v := version(); v != "1.2.0" {
 		t.Errorf("version %s", v)
 	}
 	const own = "# my own\n"
 	if err := os.WriteFile(config, []byte(own), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dpkg("-i", build("0.1.1"))
-	if v := version(); v != "0.1.1" {
+	dpkg("-i", debian(t, "1.3.0"))
+	if v := version(); v != "1.3.0" {
 		t.Errorf("version after the upgrade %s", v)
 	}
 	if b, err := os.ReadFile(config); err != nil || string(b) != own {
