@@ -24,6 +24,9 @@ import (
 // the host, for as long as it likes.
 const drain = 200 * time.Millisecond
 
+// lastWords is how long a plugin whose handshake is wrong may take to end by itself.
+const lastWords = 200 * time.Millisecond
+
 // process is one run of a plugin in a process group of its own, with /dev/null as
 // standard input. It notices the end of the process at once, and then kills what
 // is left of the group.
@@ -120,12 +123,23 @@ func (p *process) Wait(context.Context) error {
 	return p.err
 }
 
-// Kill kills the process group, and prevents a start that has not happened yet.
+// Kill is kill, a moment later: go-plugin calls it at once when a handshake is wrong, and
+// what a plugin says then, and how it ends, explains more than that it was killed.
 func (p *process) Kill(context.Context) error {
+	p.mu.Lock()
+	running := p.started
+	p.mu.Unlock()
+	if running {
+		select {
+		case <-p.ended:
+		case <-time.After(lastWords):
+		}
+	}
 	p.kill()
 	return nil
 }
 
+// kill kills the process group, and prevents a start that has not happened yet.
 func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -132,6 +132,11 @@ func (c *Case) fits() error {
 			return fmt.Errorf("%s: the artefact is for service %s, the mesh has %s; train it again", c.name, t.Services[i], s.Name)
 		}
 	}
+	for _, s := range o.Live { // which may be outside the rules' range, but is a share
+		if s.Kind != policy.Replicas && !(s.Value >= 0 && s.Value <= 1) {
+			return fmt.Errorf("%s: %s is %v in the live action; want 0 to 1", c.name, s.KnobID, s.Value)
+		}
+	}
 	return nil
 }
 

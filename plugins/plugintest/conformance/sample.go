@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
@@ -62,7 +63,7 @@ func differs(a, b answer) string {
 func inWords(a answer) string {
 	switch {
 	case a.err != nil:
-		return "an error (" + a.err.Error() + ")"
+		return "an error (" + strings.TrimPrefix(a.err.Error(), "plugin "+hostName+": ") + ")"
 	case a.Abstain:
 		return "an abstention"
 	default:
