@@ -19,6 +19,7 @@ import (
 // doctor and init at a real API server with the shipped role, a real Prometheus and a
 // real VirtualService.
 func TestDoctorAndInit(t *testing.T) {
+	actuator(t) // which gives back what the daemon sets, if it has to
 	offering(t, 50)
 	w := startWindvane(t, "examined", rulesText(rules.AuthorityAct))
 	eventually(t, w, 20*time.Second, "all signals measured", func(m api.Mesh) bool {

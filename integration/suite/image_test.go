@@ -211,6 +211,7 @@ func TestPodOfTheManifests(t *testing.T) {
 		t.Skip("only root can show a process another root directory")
 	}
 	before := front(t)
+	actuator(t) // which gives back what is left by a failure
 	defer kubectl(t, "delete", "rolebinding", "windvane-observe", "windvane-act", "-n", "default", "--ignore-not-found")
 	if err := shared.Apply(t.Context(), kustomized(t)); err != nil {
 		t.Fatal(err)
