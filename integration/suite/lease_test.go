@@ -151,6 +151,8 @@ func TestLeaderChange(t *testing.T) {
 		gap(other, since)
 		start(t, leader)
 		eventually(t, leader, 20*time.Second, "what was killed stands by", standsBy)
+		const held = `windvane_leader{lease="default/windvane"}`
+		eventually(t, other, 20*time.Second, held+" tells them apart", func(api.Mesh) bool { return metric(t, other, held) == 1 && metric(t, leader, held) == 0 })
 		leader, other = other, leader
 	}
 	since := time.Now()
