@@ -91,6 +91,16 @@ func (h held) managed() bool {
 	return slices.ContainsFunc(h.Metadata.Managed, func(m manager) bool { return m.Manager == "windvane" })
 }
 
+// managers are who manages which fields, as JSON.
+func (h held) managers(t *testing.T) string {
+	t.Helper()
+	raw, err := json.Marshal(h.Metadata.Managed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
 // manager is an entry of the field managers.
 type manager struct {
 	Manager string          `json:"manager"`
@@ -200,6 +210,9 @@ func TestDelegateForcedByItsTeam(t *testing.T) {
 	o := newOwner(t)
 	first, second := share(o.name, .25, .4), share(o.name, .3, 0)
 	o.act(o.actuator(false), share(o.name, .5, 0), first) // before the rules file made it windvane's own
+	if err := gitops(t, delegate(o.name, "9s", 70, 30)); err == nil || !strings.Contains(err.Error(), `conflict with "windvane"`) {
+		t.Errorf("the team applies over windvane's weights without force: %v", err)
+	}
 	a := o.actuator(true)
 	o.act(a, first, second)
 	if err := gitops(t, delegate(o.name, "9s", 70, 30), "--force-conflicts"); err != nil {
@@ -223,7 +236,7 @@ func TestDelegateForcedByItsTeam(t *testing.T) {
 	delete(forced.Metadata.Annotations, istio.BaselineAnnotation)
 	after, want := get(t, o.path), strings.NewReplacer(`"weight":70`, `"weight":50`, `"weight":30`, `"weight":50`).Replace(forced.theirs(t))
 	if after.theirs(t) != want || after.managed() {
-		t.Errorf("after release\n%s\nwant\n%s\nmanagers %+v", after.theirs(t), want, after.Metadata.Managed)
+		t.Errorf("after release\n%s\nwant\n%s\nmanagers %s", after.theirs(t), want, after.managers(t))
 	}
 	if err := gitops(t, delegate(o.name, "8s", 60, 40)); err != nil {
 		t.Errorf("the team cannot go on: %v", err)
@@ -239,10 +252,9 @@ func owning() string {
 	return text
 }
 
-// The shop's front delegates to a VirtualService for each service, which windvane owns: it sheds
-// by them, holds while somebody else has changed one, goes on when that is put right, and
-// gives them back.
-func TestDelegateUnderLoad(t *testing.T) {
+// delegateFront has the shop's front delegate to a VirtualService for each service, for the
+// test. It returns what their team has written.
+func delegateFront(t *testing.T) map[string]string {
 	delegates(t, stack.Services...)
 	root := get(t, virtualServices+"/front")
 	t.Cleanup(func() {
@@ -251,15 +263,22 @@ func TestDelegateUnderLoad(t *testing.T) {
 		}
 	})
 	var routes []string
-	before := map[string]string{}
+	written := map[string]string{}
 	for _, s := range stack.Services {
 		routes = append(routes, fmt.Sprintf(`{"name":%q,"match":[{"port":%s}],"delegate":{"name":%[1]q,"namespace":"default"}}`, s, shop.Ports[s]))
-		before[s] = get(t, virtualServices+"/"+s).theirs(t)
+		written[s] = get(t, virtualServices+"/"+s).theirs(t)
 	}
 	if _, err := shared.Do(t.Context(), http.MethodPatch, virtualServices+"/front", `{"spec":{"http":[`+strings.Join(routes, ",")+`]}}`); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(interval)
+	return written
+}
+
+// windvane sheds by delegates of its own, holds while somebody else has changed one, goes on
+// when that is put right, and gives them back.
+func TestDelegateUnderLoad(t *testing.T) {
+	before := delegateFront(t)
 	stop := offering(t, 230)
 	w := startWindvane(t, "owning", owning())
 	shedding := func(m api.Mesh) bool { return m.Hold == "" && blocked(m) > 0 }
@@ -267,9 +286,27 @@ func TestDelegateUnderLoad(t *testing.T) {
 
 	for _, s := range stack.Services {
 		if h := get(t, virtualServices+"/"+s); h.theirs(t) != before[s] && !h.managed() {
-			t.Errorf("%s is not applied by windvane: %+v", s, h.Metadata.Managed)
+			t.Errorf("%s is not applied by windvane: %s", s, h.managers(t))
 		}
 	}
+	shed := 0
+	for s, answers := range stop() {
+		for _, a := range answers {
+			switch a.Status {
+			case http.StatusOK:
+			case http.StatusTooManyRequests:
+				shed++
+			default:
+				t.Fatalf("%s: after %v an answer of %d, %v", s, a.Due, a.Status, a.Err)
+			}
+		}
+		t.Logf("%s: %d requests", s, len(answers))
+	}
+	if shed == 0 {
+		t.Error("no request was shed")
+	}
+	offering(t, 20) // a hold is no time for more than can be carried
+
 	const weights = `[{"op":"replace","path":"/spec/http/0/route/0/weight","value":%d},{"op":"replace","path":"/spec/http/0/route/1/weight","value":%d}]`
 	edit := func(v1 int) {
 		kubectl(t, "patch", "virtualservice", stack.Services[0], "--type=json", "-p", fmt.Sprintf(weights, v1, 100-v1))
@@ -284,24 +321,11 @@ func TestDelegateUnderLoad(t *testing.T) {
 	edit(50)
 	eventually(t, w, 20*time.Second, "goes on", func(m api.Mesh) bool { return m.Hold != loop.HoldDrift })
 	w.Stop(10 * time.Second)
-	for s, answers := range stop() {
-		shed := 0
-		for _, a := range answers {
-			switch a.Status {
-			case http.StatusOK:
-			case http.StatusTooManyRequests:
-				shed++
-			default:
-				t.Fatalf("%s: after %v an answer of %d, %v", s, a.Due, a.Status, a.Err)
-			}
-		}
-		t.Logf("%s: %d requests, %d of them shed", s, len(answers), shed)
-	}
 	release(t, w)
 	for _, s := range stack.Services {
 		h := get(t, virtualServices+"/"+s)
 		if after := h.theirs(t); after != before[s] || h.managed() {
-			t.Errorf("after release\n%s\nbefore\n%s\n%+v", after, before[s], h.Metadata.Managed)
+			t.Errorf("after release\n%s\nbefore\n%s\n%s", after, before[s], h.managers(t))
 		}
 	}
 }
