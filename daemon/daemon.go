@@ -314,7 +314,11 @@ func (d *Daemon) reload(ctx context.Context) error {
 			return fmt.Errorf("reload: mesh %s: %w", m.rules.Name, err)
 		}
 	}
-	old.stop(ctx)
+	if err := g.swapIn(ctx, old); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	defer old.swapOut(ctx)
+	old.halt(ctx)
 	for _, m := range old.meshes {
 		resumes[m.rules.Name] = m.loop.Resume()
 	}
@@ -332,18 +336,20 @@ func (g *generation) find(name string) *mesh {
 	return nil
 }
 
-// stop ends the cycles after the ones that have begun, then the plugins. When the
-// context ends first, cycles are cut short.
+// stop ends the cycles, then the plugins.
 func (g *generation) stop(ctx context.Context) {
+	g.halt(ctx)
+	g.swapOut(ctx)
+}
+
+// halt ends the cycles after the ones that have begun. When the context ends first, cycles
+// are cut short.
+func (g *generation) halt(ctx context.Context) {
 	undo := context.AfterFunc(ctx, g.kill)
 	g.cancel()
 	g.running.Wait()
 	undo()
 	g.kill()
-	for _, m := range g.meshes {
-		m.policies.stop(ctx)
-	}
-	g.closeIdle()
 }
 
 func (g *generation) closeIdle() {

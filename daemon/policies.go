@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -66,6 +65,7 @@ type declared struct {
 type plugin struct {
 	policy string // its name in the rules file
 	host   *host.Host
+	begun  bool // it was told to start
 }
 
 // ArtefactDirectory is where artefacts lie below a state directory that are named without one.
@@ -173,26 +173,4 @@ func (d *Daemon) hostOptions(declared config.Plugin, ref rules.PolicyRef, conf p
 	}
 	o.Path, o.Args = declared.Command[0], declared.Command[1:]
 	return o
-}
-
-// start starts the plugins. One that does not start is no reason not to run: it is
-// started again, and meanwhile the fallback decides. Nobody waits for one that does not decide.
-func (p *policies) start(ctx context.Context, active string, logger *slog.Logger) {
-	over, cancel := context.WithCancel(ctx)
-	cancel()
-	for _, pl := range p.plugins {
-		if pl.policy != active {
-			_ = pl.host.Start(over) // says that it was not waited for
-			continue
-		}
-		if err := pl.host.Start(ctx); err != nil {
-			logger.Error("the plugin did not start; the fallback policy decides until it does", "policy", pl.policy, "err", err)
-		}
-	}
-}
-
-func (p *policies) stop(ctx context.Context) {
-	for _, pl := range p.plugins {
-		pl.host.Stop(ctx)
-	}
 }

@@ -57,7 +57,7 @@ type Status struct {
 }
 
 // Host runs one plugin. It is a policy.Policy: Decide may be called while it is
-// down. Start and Stop are called once each, in this order.
+// down. Start (or Begin) and Stop are called once each, in this order.
 type Host struct {
 	options Options
 	view    atomic.Pointer[view] // written by the supervisor alone
@@ -66,6 +66,8 @@ type Host struct {
 	force   context.Context    // done when there is no time left for the plugin to end by itself
 	kill    context.CancelFunc
 	done    chan struct{} // closed when the supervisor has ended
+	tried   chan struct{} // closed after the first start
+	first   error         // of the first start; read after tried is closed
 }
 
 var _ policy.Policy = (*Host)(nil)
@@ -105,23 +107,33 @@ func New(o Options) *Host {
 	if o.Random == nil {
 		o.Random = func() float64 { return 0 }
 	}
-	h := &Host{options: o, configs: make(chan configRequest), done: make(chan struct{})}
+	h := &Host{options: o, configs: make(chan configRequest), done: make(chan struct{}), tried: make(chan struct{})}
 	h.force, h.kill = context.WithCancel(context.Background()) //nolint:forbidigo // of the host's life, which Start's ctx does not bound
 	h.view.Store(&view{status: Status{LastError: "it was not started"}})
 	return h
 }
 
-// Start begins to supervise the plugin and waits for its first start. It returns
-// that start's error; the plugin is started again all the same, until Stop, which
-// is to be called in any case. The context bounds the wait, not the plugin's life.
+// Start is Begin and Ready.
 func (h *Host) Start(ctx context.Context) error {
+	h.Begin(ctx)
+	return h.Ready(ctx)
+}
+
+// Begin begins to supervise the plugin, and waits for nothing. It is started again
+// whenever it fails, until Stop, which is to be called in any case. The end of the
+// context changes nothing.
+func (h *Host) Begin(ctx context.Context) {
 	var run context.Context
 	run, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	first := make(chan error, 1)
-	go h.supervise(run, first)
+	go h.supervise(run)
+}
+
+// Ready waits for the plugin's first start, after Begin, and returns that start's error.
+// The context bounds the wait, not the plugin's life.
+func (h *Host) Ready(ctx context.Context) error {
 	select {
-	case err := <-first:
-		return h.wrap(err)
+	case <-h.tried:
+		return h.wrap(h.first)
 	case <-ctx.Done():
 		return h.wrap(fmt.Errorf("start: %w", ctx.Err()))
 	}

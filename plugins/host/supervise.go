@@ -19,14 +19,13 @@ type supervisor struct {
 	current view
 }
 
-// supervise runs the plugin, again and again, until ctx is done. It sends the
-// first start's error, nil included, to first.
-func (h *Host) supervise(ctx context.Context, first chan<- error) {
+// supervise runs the plugin, again and again, until ctx is done.
+func (h *Host) supervise(ctx context.Context) {
 	defer close(h.done)
 	s := &supervisor{Host: h, config: h.options.Config, history: history{policy: h.options.Restarts}}
 	for {
 		began := h.options.Now()
-		err := s.runOnce(ctx, first)
+		err := s.runOnce(ctx)
 		if ctx.Err() != nil {
 			s.down("it was stopped")
 			return
@@ -50,7 +49,7 @@ func (h *Host) supervise(ctx context.Context, first chan<- error) {
 
 // runOnce runs the plugin until it fails or ctx is done. Nothing of it is left
 // when it returns.
-func (s *supervisor) runOnce(ctx context.Context, first chan<- error) error {
+func (s *supervisor) runOnce(ctx context.Context) error {
 	session, err := launch(ctx, &s.options)
 	if err == nil {
 		defer session.close(s.force)
@@ -65,8 +64,10 @@ func (s *supervisor) runOnce(ctx context.Context, first chan<- error) error {
 		s.down(err.Error())
 	}
 	select {
-	case first <- err: // has room for the first start's
+	case <-s.tried:
 	default:
+		s.first = err
+		close(s.tried)
 	}
 	if err != nil {
 		return err
