@@ -91,7 +91,8 @@ func (i *image) fresh(t *testing.T) {
 }
 
 // mount puts in what a kubelet does: the ConfigMap, by symbolic links, and the service account.
-// A second policy that is a process of its own has one run.
+// A second policy that is a process of its own has one run, and the bound is one that no node
+// keeps, whatever the load.
 func (i *image) mount(t *testing.T, authority rules.Authority) {
 	t.Helper()
 	write := func(path, text string) {
@@ -110,7 +111,7 @@ func (i *image) mount(t *testing.T, authority rules.Authority) {
 			t.Fatal(err)
 		}
 		changed := strings.NewReplacer("http://prometheus.monitoring.svc:9090", prometheus.URL(), `authority = "observe"`, fmt.Sprintf("authority = %q", authority),
-			`interval = "5s"`, fmt.Sprintf("interval = %q", interval), `settle = "2s"`, `settle = "200ms"`,
+			`interval = "5s"`, fmt.Sprintf("interval = %q", interval), `settle = "2s"`, `settle = "200ms"`, `bound = "50ms"`, `bound = "5ms"`,
 			"[plugin.shed]", "[plugin.aside]\nbuiltin = \"explore\"\n\n[plugin.shed]", "[guard]", "[[policy]]\nname = \"aside\"\nplugin = \"aside\"\nrole = \"shadow\"\n\n[guard]").Replace(string(text))
 		write("etc/windvane/..data/"+file, changed)
 		if err := os.Symlink("..data/"+file, filepath.Join(i.root, "etc/windvane", file)); err != nil && !os.IsExist(err) {
@@ -229,7 +230,7 @@ func TestPodOfTheManifests(t *testing.T) {
 		t.Error(err)
 	}
 
-	offering(t, 230)
+	offering(t, 20)
 	i.mount(t, rules.AuthorityObserve)
 	w := i.start(t, "windvane-0-observing")
 	eventually(t, w, 20*time.Second, "holds the lease, and measures", func(m api.Mesh) bool {
