@@ -23,7 +23,7 @@ lint: ## formatting, the linters of .golangci.yml, and the contract of plugins/p
 	@tools/proto.sh check
 
 # TRACE: the full trace of examples/mo1, else the shipped sample. Each package of BENCHED has a TestBench.
-BENCHED := sim/model sim/train daemon/journal daemon/explain plugins/search plugins/host daemon
+BENCHED := sim/model sim/train daemon/journal daemon/explain daemon/lifecycle plugins/search plugins/host daemon
 .PHONY: bench
 bench: ## the benchmarks, beside their peers; writes bench.json; as in make bench TRACE=path/to/trace.csv
 	@$(if $(TRACE),test -f "$(TRACE)" || { echo "bench: there is no trace $(TRACE)" >&2; exit 1; })

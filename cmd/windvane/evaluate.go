@@ -23,7 +23,7 @@ import (
 func addEvaluate(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
 	c := app.Command("evaluate", "Judge policies on a model of a dataset, and on configurations that they have not seen.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").String()
-	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").String()
+	data := c.Flag("dataset", "A dataset, such as `collect` and `import trace` write.").String()
 	policies := c.Flag("policy", "A policy: optimum, tabular, rollout, learned, threshold, static, random, none (no control), or the directory of an artefact; repeat for more. The optimum and the best static setting always come along. Default: all but learned, which takes seconds to train for each seed, and rollout, which differs from tabular only where the guard limits steps.").Strings()
 	seed := c.Flag("seed", "The first seed of the runs.").Default("1").Uint64()
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()

@@ -25,7 +25,7 @@ func addSim(app *kingpin.Application, commands map[string]func() error, stdout, 
 	c := app.Command("sim", "The simulator for learners of one's own.").
 		Command("serve", "Learn a mesh from a dataset, and serve environments of it on a unix socket until Ctrl-C.")
 	c.Flag("rules", "The mesh's rules file (TOML).").Required().StringVar(&s.rules)
-	c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().StringVar(&s.dataset)
+	c.Flag("dataset", "A dataset, such as `collect` and `import trace` write.").Required().StringVar(&s.dataset)
 	c.Flag("socket", "Path of the socket; only this user may connect.").Required().StringVar(&s.socket)
 	c.Flag("seed", "Draws what is held out of a fit, and the loads of --model.").Default("1").Uint64Var(&s.seed)
 	c.Flag("model", "Ask the fitted model in each step, not its table: slower, for grids that are too large for a table.").BoolVar(&s.ofModel)

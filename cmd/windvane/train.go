@@ -32,7 +32,7 @@ import (
 func addTrain(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
 	c := app.Command("train", "Learn a mesh from a dataset, and write a policy's artefact with a card that says what it is worth.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
-	data := c.Flag("dataset", "A dataset, such as `import trace` writes.").Required().String()
+	data := c.Flag("dataset", "A dataset, such as `collect` and `import trace` write.").Required().String()
 	name := c.Flag("policy", "The policy to train: "+strings.Join(trainable, ", ")+".").Default(tabular.Name).String()
 	seed := c.Flag("seed", "Draws the configurations that are held out of a fit, and what a network is trained on.").Default("1").Uint64()
 	out := c.Flag("output", "Directory in which the artefact gets a directory of its own.").Short('o').Required().String()
@@ -143,7 +143,7 @@ func loadData(command, rulesFile, data string) (*rules.Mesh, *dataset.Dataset, s
 	}
 	src, err := os.ReadFile(data)
 	if err != nil {
-		return nil, nil, "", usageError{fmt.Errorf("%s: dataset: %w; make one with `windvane import trace`", command, err)}
+		return nil, nil, "", usageError{fmt.Errorf("%s: dataset: %w; make one with `windvane collect`, or `windvane import trace`", command, err)}
 	}
 	d, err := dataset.Read(data, bytes.NewReader(src))
 	if err != nil {

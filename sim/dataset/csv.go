@@ -77,7 +77,7 @@ func Read(name string, r io.Reader) (*Dataset, error) {
 	}
 	rest, ok := strings.CutPrefix(first, magic)
 	if !ok {
-		return nil, fmt.Errorf("%s:1: not a windvane dataset: it must start with %q; make one with `windvane import trace`", name, strings.TrimSpace(magic))
+		return nil, fmt.Errorf("%s:1: not a windvane dataset: it must start with %q; make one with `windvane collect`, or `windvane import trace`", name, strings.TrimSpace(magic))
 	}
 	var h header
 	if err := json.Unmarshal([]byte(rest), &h); err != nil {
