@@ -18,14 +18,11 @@ import (
 
 const manifests = "../../deploy/kubernetes"
 
-// podTemplate is what a StatefulSet and the template of a job have of a pod.
+// podTemplate is what a StatefulSet and the template of a job have of a pod, handed on as it is.
 type podTemplate struct {
 	Metadata map[string]any `json:"metadata"`
-	Spec     podSpec        `json:"spec"`
+	Spec     map[string]any `json:"spec"`
 }
-
-// podSpec is handed on as it is; what is looked at has names.
-type podSpec map[string]any
 
 // daemonPod and releasePod are those of the kustomization.
 func daemonPod(t *testing.T) podTemplate { return template(t, "StatefulSet", "spec", "template") }
