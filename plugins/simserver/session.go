@@ -72,6 +72,9 @@ func open(scenario *Scenario, r *policyv1.RunRequest) (*session, *policyv1.RunRe
 		return nil, nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	n := e.NumLanes()
+	if len(e.Axes()) == 0 {
+		return nil, nil, status.Error(codes.FailedPrecondition, "the mesh has no knobs, and so nothing to learn; see the rules file")
+	}
 	s := &session{
 		env: e, lanes: n, axes: len(e.Axes()), size: e.ObservationSize(),
 		rewards: make([]float32, n), terminated: make([]bool, n), truncated: make([]bool, n),
