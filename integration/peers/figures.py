@@ -17,17 +17,17 @@ class Figures:
         """A figure, by the name of windvane's that it is held against and one of its own."""
         self.rows.append((ours, name, float(value), unit, n, who))
 
-    def report(self, title, path, command):
+    def report(self, title, path, command, fill=True):
         """Fills the peer fields of the file, the first peer of each figure; adds every
         figure under its own name; and prints the ratios, how many times better windvane
-        is. Without a file it prints the figures."""
+        is. Without a file it prints the figures; without fill the peer fields stay as they are."""
         figures = {}
         if path and os.path.exists(path):
             with open(path, encoding="utf-8") as f:
                 figures = json.load(f)
         commit = next(iter(figures.values()), {}).get("commit", "")
         for ours, name, value, unit, n, _ in reversed(self.rows):
-            if ours in figures:
+            if fill and ours in figures:
                 figures[ours]["peer"] = value
             figures["peer_" + name] = {"value": value, "unit": unit, "peer": None, "n": n, "command": command, "commit": commit}
         if path:

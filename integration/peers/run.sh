@@ -12,8 +12,18 @@ if [[ ! -e $venv/complete ]]; then
 	echo "installing scikit-learn, PyTorch and Stable-Baselines3 into $venv, once; see README.md beside this script for its size" >&2
 	rm -rf "$venv"
 	"${PYTHON:-python3}" -m venv "$venv"
-	"$venv/bin/pip" install --disable-pip-version-check -r learning/requirements.txt -r search/requirements.txt >&2
+	"$venv/bin/pip" install --disable-pip-version-check -r learning/requirements.txt -r search/requirements.txt -r plugin/requirements.txt >&2
 	touch "$venv/complete"
 fi
 "$venv/bin/python" search/milp.py ../../plugins/search/testdata/instances.json --ours "$bench" --seconds "${MILP_SECONDS:-20}"
 "$venv/bin/python" learning/learning.py --trace "$trace" --ours "$bench" --splits "$splits" --seeds "${SEEDS:-1,2,3}"
+
+# The package for Python as it is in this checkout, and a program of the same.
+echo "$(cd ../../plugins/python && pwd)" >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/windvane.pth"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/windvane" ../../cmd/windvane
+"$work/windvane" import trace "$trace" --mapping ../../examples/mo1/mapping.toml -o "$work/dataset" >/dev/null
+"$venv/bin/python" plugin/simulated.py --rules ../../examples/mo1/rules.toml --dataset "$work/dataset" --windvane "$work/windvane" \
+	--ours "$bench" --seeds "${SEEDS:-1,2,3}"
+PEERS_PYTHON="$venv/bin/python" go test -count=1 -run TestPPO ../../plugins/python
