@@ -123,14 +123,20 @@ func newOperated(t *testing.T) *operated {
 		Env: append(os.Environ(), "RUNTIME_DIRECTORY="+run, "KUBECONFIG="+kubeconfig,
 			"PATH="+strings.Join([]string{bin, filepath.Join(root, "usr/bin"), os.Getenv("PATH")}, ":")),
 		Places: []console.Place{
-			{Page: "/etc/", Here: filepath.Join(root, "etc") + "/"}, {Page: "/usr/share/windvane", Here: filepath.Join(root, "usr/share/windvane")},
+			{Page: "/etc/", Here: filepath.Join(root, "etc") + "/"},
+			{Page: "/usr/share/windvane", Here: filepath.Join(root, "usr/share/windvane")},
 			{Page: "/usr/bin/windvane", Here: filepath.Join(root, "usr/bin/windvane")},
-			{Page: "/var/lib/windvane", Here: filepath.Join(root, "var/lib/windvane")}, {Page: "/run/windvane", Here: run},
-			{Page: "http://127.0.0.1:9090", Here: prometheus.URL()}, {Page: "127.0.0.1:9480", Here: address},
+			{Page: "/var/lib/windvane", Here: filepath.Join(root, "var/lib/windvane")},
+			{Page: "/run/windvane", Here: run},
+			{Page: "http://127.0.0.1:9090", Here: prometheus.URL()},
+			{Page: "127.0.0.1:9480", Here: address},
 			{Page: "deploy/kubernetes", Here: filepath.Join(deploy, "kubernetes")},
 			// The manifests' own namespace is not to be deleted: without a controller it would never be gone.
-			{Page: "-n windvane ", Here: "-n windvane-vm "}, {Page: "namespace windvane", Here: "namespace windvane-vm"}, {Page: "namespace/windvane", Here: "namespace/windvane-vm"},
-			{Page: "windvane:windvane", Here: "windvane-vm:windvane"}, {Page: `namespace "windvane"`, Here: `namespace "windvane-vm"`},
+			{Page: "-n windvane ", Here: "-n windvane-vm "},
+			{Page: "namespace windvane", Here: "namespace windvane-vm"},
+			{Page: "namespace/windvane", Here: "namespace/windvane-vm"},
+			{Page: "windvane:windvane", Here: "windvane-vm:windvane"},
+			{Page: `namespace "windvane"`, Here: `namespace "windvane-vm"`},
 		},
 	}
 	roles, err := os.ReadFile(filepath.Join(deploy, "kubernetes", "rbac.yaml"))
@@ -139,7 +145,6 @@ func newOperated(t *testing.T) *operated {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // other tests bind them
-		//nolint:forbidigo // the test's own context has ended
 		if err := shared.Apply(context.Background(), string(roles)); err != nil {
 			t.Error(err)
 		}
