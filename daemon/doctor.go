@@ -38,7 +38,8 @@ func Doctor(ctx context.Context, o DoctorOptions) (doctor.Report, error) {
 	}
 	do := doctor.Options{
 		Config: c, Sources: map[string]doctor.Source{}, JournalDirectory: JournalDirectory(c.StateDirectory),
-		RuntimeDirectory: o.RuntimeDirectory, Timeout: o.Timeout, Now: o.Now,
+		ArtefactDirectory: ArtefactDirectory(c.StateDirectory),
+		RuntimeDirectory:  o.RuntimeDirectory, Timeout: o.Timeout, Now: o.Now,
 	}
 	clients := map[string]prometheusClient{}
 	for _, p := range c.Prometheus {

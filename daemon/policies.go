@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -97,6 +98,9 @@ func (d *Daemon) addPolicy(ctx context.Context, c *config.Config, ref rules.Poli
 	if ref.Artefact != "" {
 		x.path = train.Find(ref.Artefact, ArtefactDirectory(c.StateDirectory))
 		artefact, err := train.Read(x.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; in %s there is none of that name either", err, ArtefactDirectory(c.StateDirectory))
+		}
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func (s *standings) open(at time.Time) (remarks []string) {
 func (s *standings) declare(was roles.State, at time.Time) []string {
 	next, remarks := was.Declare(s.policies.declarations(), at)
 	if err := s.store.Write(s.mesh, next); err != nil {
-		remarks = append(remarks, fmt.Sprintf("the roles of policies are not kept over a restart: %v", err))
+		remarks = append(remarks, fmt.Sprintf("the roles of policies are not kept over a restart: %v; make room, or correct the permissions of the state directory", err))
 	}
 	s.now.Store(&next)
 	return remarks
@@ -192,7 +192,9 @@ func (m *mesh) recast(logger *slog.Logger) {
 // role has a person change the role of a policy. It is in force from the next cycle on, and over
 // restarts.
 func (d *Daemon) role(of string, do func(*mesh, roles.State) (roles.State, error)) error {
-	d.mu.Lock()
+	if !d.lock(busyTimeout) {
+		return &roles.RefusedError{Why: "the daemon starts, stops or reloads just now; ask again in a moment"}
+	}
 	defer d.mu.Unlock()
 	m, err := d.mesh(of)
 	if err != nil {
@@ -210,6 +212,20 @@ func (d *Daemon) role(of string, do func(*mesh, roles.State) (roles.State, error
 	}
 	d.o.step("told")
 	return nil
+}
+
+// busyTimeout is how long a person waits who says something of roles: a stop in turn waits for
+// the answer.
+const busyTimeout = 2 * time.Second
+
+// lock keeps the daemon from starting, reloading or stopping; false: it is at it for longer.
+func (d *Daemon) lock(atMost time.Duration) bool {
+	for end := time.Now().Add(atMost); !d.mu.TryLock(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }
 
 // PromotePolicy has a person make a policy the active one of a mesh, from the next cycle on; the

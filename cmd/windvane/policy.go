@@ -96,7 +96,7 @@ func (p *policies) list(asJSON bool) error {
 		return printJSON(p.stdout, all)
 	}
 	t := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "MESH\tPOLICY\tROLE\tSINCE\tKIND\tARTEFACT\tTRAINED\tSTATE\tAGREES")
+	_, _ = fmt.Fprintln(t, "MESH\tPOLICY\tROLE\tSINCE\tKIND\tARTEFACT\tTRAINED\tSTATE\tAGREED")
 	for _, x := range all {
 		artefact, trained, agrees := "-", "-", "-"
 		if x.Trained != nil {
@@ -105,20 +105,22 @@ func (p *policies) list(asJSON bool) error {
 		if a := x.Agrees; a != nil {
 			agrees = fmt.Sprintf("%.0f%% of %d cycles", 100*float64(a.Same)/float64(a.Cycles), a.Cycles)
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.Mesh, x.Name, x.Role, timeText(x.Since), x.Kind, artefact, trained, x.State(), agrees)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.Mesh, x.Name, x.Role, timeText(x.Since), x.Kind, artefact, trained, x.Word(), agrees)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	var lines strings.Builder
 	for _, x := range all {
-		if x.By == "" {
-			continue
+		if x.By != "" {
+			_, _ = fmt.Fprintf(&lines, "%s of %s is %s by %s: %s\n", x.Name, x.Mesh, x.Role, x.By, x.Reason)
 		}
-		if _, err := fmt.Fprintf(p.stdout, "%s of %s is %s by %s: %s\n", x.Name, x.Mesh, x.Role, x.By, x.Reason); err != nil {
-			return err
+		if x.Plugin != nil && !x.Plugin.Up {
+			_, _ = fmt.Fprintf(&lines, "the plugin of %s of %s is %s\n", x.Name, x.Mesh, x.State())
 		}
 	}
-	return nil
+	_, err = io.WriteString(p.stdout, lines.String())
+	return err
 }
 
 func trainedText(t api.Trained) string {

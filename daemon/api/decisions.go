@@ -13,7 +13,7 @@ import (
 const (
 	defaultLimit = 50   // decisions of one answer
 	maximumLimit = 1000 // likewise
-	readers      = 2    // requests that read the journal at the same time
+	readers      = 2    // requests that read the journal, or an artefact, at the same time
 )
 
 // Decisions is one page of them.

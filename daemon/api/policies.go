@@ -25,7 +25,20 @@ type Policy struct {
 	Agrees   *Agrees   `json:"agrees,omitempty"`   // of a shadow; null: it was not compared yet
 }
 
-// State says for a person whether the policy can decide.
+// Word says in one or two words whether the policy can decide.
+func (p Policy) Word() string {
+	switch {
+	case p.Plugin == nil:
+		return "in the daemon"
+	case p.Plugin.Quarantined:
+		return "quarantined"
+	case !p.Plugin.Up:
+		return "down"
+	}
+	return "up"
+}
+
+// State says for a person whether the policy can decide, and why it cannot.
 func (p Policy) State() string {
 	if p.Plugin == nil {
 		return "in the daemon"
@@ -69,8 +82,12 @@ type RoleRequest struct {
 	Force  bool   `json:"force,omitempty"` // promote in spite of refusals
 }
 
-// policy is one of a mesh.
+// policy is one of a mesh. Its artefact is read from disk.
 func (s *Server) policy(r *http.Request) (any, error) {
+	if err := s.enter(r); err != nil {
+		return nil, err
+	}
+	defer s.leave()
 	return s.o.Policy(r.PathValue("mesh"), r.PathValue("policy"))
 }
 

@@ -73,6 +73,8 @@ type Options struct {
 	RuntimeDirectory string        // empty: none is set
 	Timeout          time.Duration // of each question
 	Now              func() time.Time
+
+	ArtefactDirectory string
 }
 
 // Examine runs every check.
@@ -81,6 +83,7 @@ func Examine(ctx context.Context, o Options) Report {
 	e.configuration()
 	e.plugins()
 	e.state()
+	e.artefacts()
 	for _, p := range o.Config.Prometheus {
 		e.prometheus(ctx, p)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/doctor"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/sim/train"
 )
 
 // With everything right there is nothing to say, every check has looked, and nothing was
@@ -389,5 +390,40 @@ func TestJournalIsRead(t *testing.T) {
 	}
 	if found := find(r.examine(), "journal", ""); len(found) != 1 || found[0].Status != doctor.OK || !strings.Contains(found[0].What, "1 segment (1 records)") {
 		t.Errorf("%+v", found)
+	}
+}
+
+// What the rules files name has to read back, and what they do not may be deleted.
+func TestArtefacts(t *testing.T) {
+	r := newRig(t)
+	store := daemon.ArtefactDirectory(filepath.Join(r.dir, "state"))
+	var dirs []string
+	for _, content := range []string{"a", "b", "c"} {
+		dir, err := train.Write(store, train.Card{Policy: "tabular", Mesh: "shop"}, []byte(content), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, dir)
+	}
+	if err := os.Rename(dirs[1], filepath.Join(store, "mine")); err != nil {
+		t.Fatal(err)
+	}
+	for name, artefact := range map[string]string{
+		"good": filepath.Base(dirs[0]), "renamed": "state/artefacts/mine", "gone": "tabular-000000000000",
+	} {
+		r.rules += "\n[[policy]]\nname = \"" + name + "\"\nplugin = \"rules\"\nrole = \"candidate\"\nartefact = \"" + artefact + "\"\n"
+	}
+	report := r.examine()
+	for object, want := range map[string]struct {
+		status doctor.Status
+		text   string
+	}{
+		"good": {doctor.OK, "reads back"}, "renamed": {doctor.Warning, "name of its content"}, "gone": {doctor.Problem, "no such file"},
+		store: {doctor.OK, "1 artefact that no rules file names; they may be deleted, but for what a training is writing: " + filepath.Base(dirs[2])},
+	} {
+		found := find(report, "artefact", object)
+		if len(found) != 1 || found[0].Status != want.status || !strings.Contains(found[0].What, want.text) {
+			t.Errorf("%s: %+v, want %s with %q", object, found, want.status, want.text)
+		}
 	}
 }
