@@ -141,7 +141,7 @@ func (u *units) command(name string, unit unit) (program string, arguments, env 
 		u.t.Fatalf("%s: ExecStart %q", name, unit["ExecStart"])
 	}
 	var words []string
-	for _, word := range strings.FieldsSeq(unit["ExecStart"][0]) {
+	for word := range strings.FieldsSeq(unit["ExecStart"][0]) {
 		if variable, ok := strings.CutPrefix(word, "$"); ok {
 			words = append(words, strings.Fields(u.shell.Here(set[variable]))...)
 			continue
