@@ -78,7 +78,9 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	defer func() { _ = os.Remove(file.Name()) }() // it is gone where all went well
 	p := progress.New("collect", stderr)
 	defer p.Stop()
-	p.Note("reading the journal")
+	if o.PrometheusURL == "" {
+		p.Note("reading the journal")
+	}
 	o.Progress = func(done, of int) { p.Count("intervals", done, of) }
 	d, report, err := daemon.Collect(ctx, o.HistoryOptions)
 	if ctx.Err() != nil {
@@ -99,12 +101,15 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 
 // tell prints the report. Without any row there is no dataset, and no quality.
 func (o *collecting) tell(w io.Writer, d *dataset.Dataset, r *lifecycle.Report) error {
-	none := error(nil)
-	if d.Rows() == 0 {
+	var none error
+	switch {
+	case d.Rows() > 0:
+	case r.Intervals == 0:
+		none = fmt.Errorf("collect: %s has no interval of mesh %s in that time, and no dataset was written", o.Journal, r.Mesh)
+	case o.PrometheusURL != "":
+		none = fmt.Errorf("collect: none of %d intervals can be learned from, and no dataset was written; `windvane doctor` asks each query", r.Intervals)
+	default:
 		none = fmt.Errorf("collect: none of %d intervals can be learned from, and no dataset was written", r.Intervals)
-		if o.PrometheusURL != "" {
-			none = fmt.Errorf("%w; `windvane doctor` asks each query", none)
-		}
 	}
 	if o.asJSON {
 		out := struct {

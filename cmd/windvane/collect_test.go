@@ -108,7 +108,10 @@ func TestCollectFromPrometheusAndJournalIsTheSame(t *testing.T) {
 }
 
 func TestCollectSaysWhatIsWrong(t *testing.T) {
-	dir := t.TempDir()
+	dir, empty := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(empty, "journal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	rules := filepath.Join("..", "..", "examples", "mo1", "rules.toml")
 	out := filepath.Join(dir, "x.dataset")
 	for _, x := range []struct {
@@ -123,6 +126,7 @@ func TestCollectSaysWhatIsWrong(t *testing.T) {
 		{[]string{"--prometheus", "http://127.0.0.1:1", "--without", "2h"}, exitUsage, "--without 2h: want FROM/TO"},
 		{[]string{"--prometheus", "http://127.0.0.1:1", "--without", "1h/2h"}, exitUsage, "the earlier first"},
 		{[]string{"--state-directory", dir}, exitFailed, dir},
+		{[]string{"--state-directory", empty}, exitFailed, "has no interval of mesh mo1 in that time"},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(append([]string{"collect", "--rules", rules, "-o", out}, x.args...), &stdout, &stderr)

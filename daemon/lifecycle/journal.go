@@ -80,3 +80,33 @@ func held(i journal.Intent) policy.Action {
 func (c *collection) declared(a policy.Action) bool {
 	return slices.EqualFunc(a, c.knobs, func(s policy.Setting, k policy.Knob) bool { return s.KnobID == k.KnobID })
 }
+
+// diary is the journal's intervals, looked up in their order.
+type diary struct {
+	*collection
+	read func() (interval, error, bool)
+	next interval // not yet passed
+	over bool     // there is none
+}
+
+// lookUp takes what the journal has of an interval, later than the ones before.
+func (d *diary) lookUp(x *candidate) error {
+	for !d.over && d.next.at.Before(x.at) {
+		var err error
+		var more bool
+		if d.next, err, more = d.read(); err != nil {
+			return err
+		}
+		d.over = !more
+	}
+	if d.over || !d.next.at.Equal(x.at) {
+		return nil
+	}
+	x.journalled = true
+	x.settings, x.source, x.why = d.next.settings, d.next.source, d.next.why
+	x.alerted = x.alerted || d.next.alerted
+	if !measured(d.row(x.interval)) {
+		x.state = d.next.state // Prometheus keeps samples for a shorter time
+	}
+	return nil
+}

@@ -48,14 +48,15 @@ func (c *collection) measure(ctx context.Context) error {
 	}
 	// The intervals next to those that are asked for tell of what was in force in the first and
 	// the last of them.
-	first := c.o.From.Truncate(step).Add(-beside * step)
-	last := c.o.To.Truncate(step).Add(beside * step)
+	beside := time.Duration(reach(c.o.Rules)) * step
+	first, last := c.o.From.Truncate(step).Add(-beside), c.o.To.Truncate(step).Add(beside)
 	total := int(last.Sub(first)/step) + 1
-	a := asker{collection: c, observer: ob, recorded: newRecorded(c.o.Rules)}
-	log, stop := iter.Pull2(c.journalled())
-	defer stop()
-	a.log = log
 	around := newWindow(c)
+	a := asker{collection: c, observer: ob, recorded: around.metrics}
+	log := diary{collection: c}
+	var stop func()
+	log.read, stop = iter.Pull2(c.journalled())
+	defer stop()
 	most := mostInstants
 	for done := 0; done < total; {
 		got, n, err := a.patiently(ctx, first.Add(time.Duration(done)*step), min(most, total-done))
@@ -63,6 +64,9 @@ func (c *collection) measure(ctx context.Context) error {
 			return err
 		}
 		for _, x := range got {
+			if err := log.lookUp(&x); err != nil {
+				return err
+			}
 			if err := around.push(x); err != nil {
 				return err
 			}
@@ -84,16 +88,12 @@ func (c *collection) journalled() iter.Seq2[interval, error] {
 	return c.recorded()
 }
 
-// asker asks Prometheus for a number of intervals, and looks up what the journal has of them.
+// asker asks Prometheus for a number of intervals.
 type asker struct {
 	*collection
 	observer *observe.Observer
 	recorded recorded
 	newest   observe.Newest
-
-	log  func() (interval, error, bool)
-	next interval // of the journal, not yet passed
-	over bool     // there is none
 }
 
 // patiently asks for n intervals, the first of which ends at from; after a failure, for a
@@ -167,34 +167,9 @@ func (a *asker) ask(ctx context.Context, from time.Time, n int) ([]candidate, er
 		for _, w := range seen.Warnings() {
 			a.report.warn(w)
 		}
-		if err := a.lookUp(&x); err != nil {
-			return nil, err
-		}
 		out = append(out, x)
 	}
 	return out, nil
-}
-
-// lookUp takes from the journal what it has of an interval.
-func (a *asker) lookUp(x *candidate) error {
-	for !a.over && a.next.at.Before(x.at) {
-		var err error
-		var more bool
-		if a.next, err, more = a.log(); err != nil {
-			return err
-		}
-		a.over = !more
-	}
-	if a.over || !a.next.at.Equal(x.at) {
-		return nil
-	}
-	x.journalled = true
-	x.settings, x.source, x.why = a.next.settings, a.next.source, a.next.why
-	x.alerted = x.alerted || a.next.alerted
-	if !measured(a.row(x.interval)) {
-		x.state = a.next.state // Prometheus keeps samples for a shorter time
-	}
-	return nil
 }
 
 // fired are the instants, in milliseconds, at the end of intervals in which one of the alerts

@@ -177,13 +177,13 @@ func TestSettingsOfWindvanesOwnMetrics(t *testing.T) {
 		what       string
 		got        []float64
 		first, end float64
-	}{{"before", zero, 20, 47}, {"after", blocked, 52, 150}} {
+	}{{"before", zero, 20, 47}, {"after", blocked, 53, 150}} {
 		if len(x.got) == 0 || x.got[0] != x.first || x.got[len(x.got)-1] != x.end {
 			t.Errorf("%s the change: intervals %v; want those from %v to %v", x.what, x.got, x.first, x.end)
 		}
 	}
 	for _, n := range blocked {
-		if n > 88 && n < 111 {
+		if n > 88 && n < 112 {
 			t.Errorf("interval %v is a row, while windvane was not scraped", n)
 		}
 	}
@@ -309,6 +309,16 @@ func TestFailedQuestionsAreAskedAgainForLess(t *testing.T) {
 	p.asked = nil
 	if _, _, err := CollectFrom(t.Context(), options(p)); err == nil || len(p.asked) != 1 {
 		t.Errorf("a refusal: %v after %d questions, want 1", err, len(p.asked))
+	}
+}
+
+// What is wrong with the journal is no failure of Prometheus'.
+func TestBothNeedTheJournal(t *testing.T) {
+	p := newProm(t, steady)
+	dir := t.TempDir() + "/nothing"
+	o := Options{Rules: parse(t, meshText), Journal: dir, Prometheus: &Prometheus{API: p, Timeout: time.Minute}, From: instant(10), To: instant(20)}
+	if _, _, err := CollectFrom(t.Context(), o); err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "prometheus") {
+		t.Errorf("error %v, want one of %s alone", err, dir)
 	}
 }
 

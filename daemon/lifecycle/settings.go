@@ -6,24 +6,25 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/windvane/windvane/daemon/observe"
+	"github.com/windvane/windvane/daemon/verify"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 )
 
-// reach is how many intervals before an interval's end, and after it, windvane's metrics have
-// to be the same for the settings to be known: they show what was read at the beginning of the
-// last cycle, and are scraped some time after it. sampled is in how many of them there has to
-// be a sample.
-const (
-	reachBefore = 2
-	reachAfter  = 3
-	sampled     = reachBefore + reachAfter - 1
-)
+// after is how many intervals behind an interval's end windvane's metrics have to be the same
+// for the settings to be known: they show what was read at the beginning of the last cycle, and
+// are scraped some time after it.
+const after = 3
+
+// reach is how many intervals up to an interval's end, and it included, tell of its settings:
+// from a change on it takes so long until what is measured is of the new ones alone.
+func reach(m *rules.Mesh) int { return max(3, verify.Delay(m).Cycles()+1) }
 
 // told is what windvane's metrics tell of a knob around an interval.
 type told struct{ low, high, samples float64 }
@@ -32,6 +33,7 @@ type told struct{ low, high, samples float64 }
 type recorded struct {
 	knobs   []policy.Knob
 	queries []recordedQuery
+	sampled float64 // in how many intervals of those that tell there has to be a sample: one may be late
 }
 
 // recordedQuery asks for the settings of all knobs of a kind.
@@ -42,14 +44,15 @@ type recordedQuery struct {
 }
 
 func newRecorded(m *rules.Mesh) recorded {
-	r := recorded{knobs: m.Knobs()}
+	over := reach(m) + after
+	r := recorded{knobs: m.Knobs(), sampled: float64(over - 1)}
 	for _, q := range []recordedQuery{
 		{policy.Weight, []string{"route", "destination"}, "windvane_route_weight_ratio"},
 		{policy.Blocking, []string{"service"}, "windvane_blocking_ratio"},
 		{policy.Replicas, []string{"deployment"}, "windvane_replicas"},
 	} {
 		if slices.ContainsFunc(r.knobs, func(k policy.Knob) bool { return k.Kind == q.kind }) {
-			q.series += fmt.Sprintf("{mesh=%q}[%s]", m.Name, model.Duration((reachBefore+reachAfter)*m.Interval))
+			q.series += fmt.Sprintf("{mesh=%q}[%s]", m.Name, model.Duration(time.Duration(over)*m.Interval))
 			r.queries = append(r.queries, q)
 		}
 	}
@@ -66,7 +69,7 @@ func (r recorded) ask(ctx context.Context, p *Prometheus, of v1.Range) ([][]told
 		out[i] = make([]told, len(r.knobs))
 	}
 	later := of
-	later.Start, later.End = of.Start.Add(reachAfter*of.Step), of.End.Add(reachAfter*of.Step)
+	later.Start, later.End = of.Start.Add(after*of.Step), of.End.Add(after*of.Step)
 	for _, q := range r.queries {
 		var answers []model.Matrix
 		for _, a := range aggregations {
@@ -100,7 +103,11 @@ func (r recorded) fill(out [][]told, q recordedQuery, answers []model.Matrix, of
 				continue
 			}
 			for _, v := range s.Values {
-				t := &out[v.Timestamp.Time().Sub(of.Start)/of.Step][k]
+				n := int(v.Timestamp.Time().Sub(of.Start) / of.Step)
+				if n < 0 || n >= len(out) {
+					continue // not what was asked for
+				}
+				t := &out[n][k]
 				*[]*float64{&t.low, &t.high, &t.samples}[i] = float64(v.Value)
 			}
 		}
@@ -108,11 +115,11 @@ func (r recorded) fill(out [][]told, q recordedQuery, answers []model.Matrix, of
 }
 
 // setting is that of a knob, if it was known and the same all through the interval.
-func (t told) setting(k policy.Knob) (v float64, why Reason) {
+func (r recorded) setting(k policy.Knob, t told) (v float64, why Reason) {
 	switch {
-	case t.samples < sampled:
+	case !(t.samples >= r.sampled):
 		return 0, Unknown
-	case t.high-t.low >= policy.Rounding:
+	case !(t.high-t.low < policy.Rounding):
 		return 0, Changed
 	}
 	return onGrid(k, t.low), ""

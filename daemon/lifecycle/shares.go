@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/windvane/windvane/daemon/verify"
@@ -8,16 +9,15 @@ import (
 	"github.com/windvane/windvane/rules"
 )
 
-// beside is how many intervals before an interval, and after it, tell of its settings, too.
-const beside = 3
-
 // chance is how often the requests of an interval may be taken not to be of their true level.
 const chance = .05
 
 // window holds the intervals around the one whose settings are told next.
 type window struct {
 	*collection
-	around  [2*beside + 1]candidate
+	metrics recorded
+	around  []candidate
+	middle  int // as many are before it, and after it
 	held    int
 	seconds float64                       // of the requests behind a signal
 	service map[policy.KnobID]string      // whose requests show the knob
@@ -26,8 +26,9 @@ type window struct {
 }
 
 func newWindow(c *collection) *window {
+	beside := reach(c.o.Rules)
 	w := &window{
-		collection: c, seconds: verify.Seconds(c.o.Rules),
+		collection: c, metrics: newRecorded(c.o.Rules), around: make([]candidate, 2*beside+1), middle: beside, seconds: verify.Seconds(c.o.Rules),
 		service: map[policy.KnobID]string{}, signals: map[policy.KnobID]string{}, role: map[policy.KnobID]policy.Role{},
 	}
 	for _, s := range c.o.Rules.Services {
@@ -50,12 +51,12 @@ func newWindow(c *collection) *window {
 // push takes the next interval, and adds the one in the middle of the window. The first and
 // the last ones are never added: they are those beside what was asked for.
 func (w *window) push(x candidate) error {
-	copy(w.around[:], w.around[1:])
-	w.around[2*beside] = x
-	if w.held++; w.held <= 2*beside {
+	copy(w.around, w.around[1:])
+	w.around[len(w.around)-1] = x
+	if w.held++; w.held < len(w.around) {
 		return nil
 	}
-	middle := &w.around[beside]
+	middle := &w.around[w.middle]
 	if !middle.journalled {
 		w.settle(middle)
 	}
@@ -67,7 +68,7 @@ func (w *window) settle(x *candidate) {
 	action := make(policy.Action, len(w.knobs))
 	x.source = FromRecorded
 	for i, k := range w.knobs {
-		v, why := x.told[i].setting(k)
+		v, why := w.metrics.setting(k, x.told[i])
 		if why == Unknown {
 			if v, why = w.level(k); why == "" {
 				x.source = FromShares
@@ -95,13 +96,7 @@ func (w *window) level(k policy.Knob) (float64, Reason) {
 		if !ok {
 			return 0, Unknown
 		}
-		group := 0
-		if i == beside {
-			group = 1
-		} else if i > beside {
-			group = 2
-		}
-		for _, g := range []int{group, 3} {
+		for _, g := range []int{1 + cmp.Compare(i, w.middle), 3} {
 			groups[g].went += share * requests
 			groups[g].requests += requests
 		}

@@ -71,7 +71,7 @@ type service struct {
 
 // New returns the watch of a mesh.
 func New(m *rules.Mesh) *Watch {
-	d := delay(m)
+	d := Delay(m)
 	w := &Watch{delay: d.Cycles(), interval: m.Interval.Seconds(), owner: map[policy.KnobID]string{}, seconds: Seconds(m)}
 	for _, s := range m.Services {
 		of := service{name: s.Name, blocked: s.Blocking != nil, blocking: policy.KnobID{Kind: policy.Blocking, Target: s.Name}}
@@ -90,9 +90,9 @@ func New(m *rules.Mesh) *Watch {
 	return w
 }
 
-// delay is the mesh's, with the look-back of recording rules: they keep to the interval, or
+// Delay is the mesh's, with the look-back of recording rules: they keep to the interval, or
 // check has said so.
-func delay(m *rules.Mesh) rules.Delay {
+func Delay(m *rules.Mesh) rules.Delay {
 	d := m.Delay()
 	if d.LookBack == 0 {
 		d.LookBack = m.Interval
@@ -104,7 +104,7 @@ func delay(m *rules.Mesh) rules.Delay {
 // the time between its first and last samples, of which there should be four in a look-back
 // at least.
 func Seconds(m *rules.Mesh) float64 {
-	d := delay(m)
+	d := Delay(m)
 	if d.Scrape > 0 {
 		return max(d.LookBack-d.Scrape, d.LookBack/2).Seconds()
 	}
