@@ -107,6 +107,23 @@ func TestCollectFromPrometheusAndJournalIsTheSame(t *testing.T) {
 	}
 }
 
+// What is printed for a person has all parts.
+func TestCollectPrintsItsReport(t *testing.T) {
+	s, rules, prometheus := explored(t, 30)
+	var out, errs bytes.Buffer
+	end := station.Epoch.Add(time.Minute + 30*5*time.Second)
+	code := run([]string{
+		"collect", "--rules", rules, "-o", filepath.Join(t.TempDir(), "x"), "--state-directory", s.State(), "--prometheus", prometheus,
+		"--from", station.Epoch.Format(time.RFC3339), "--to", end.Format(time.RFC3339),
+	}, &out, &errs)
+	t.Log(out.String())
+	for _, want := range []string{"rows with settings from the journal", "left out", "the settings are not known", "effective rows", "blocking:compute", "tenths with rows"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("exit code %d: %q is missing; stderr %s", code, want, errs.String())
+		}
+	}
+}
+
 func TestCollectSaysWhatIsWrong(t *testing.T) {
 	dir, empty := t.TempDir(), t.TempDir()
 	if err := os.Mkdir(filepath.Join(empty, "journal"), 0o700); err != nil {

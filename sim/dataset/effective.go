@@ -17,7 +17,12 @@ type Effective struct {
 	Rows    int     `json:"rows"`            // with a latency
 	Lag1    float64 `json:"autocorrelation"` // from row to row
 	Worth   float64 `json:"effective_rows"`
+	Wanted  float64 `json:"wanted_rows"` // rowsPerColumn for each knob and load
 }
+
+// rowsPerColumn is how many independent rows each explaining column takes, by the customary rule
+// (Harrell, Regression Modeling Strategies, 2015, section 4.4: 10 to 20).
+const rowsPerColumn = 10
 
 // maxLag bounds the time that it takes. What is alike over so many rows is a trend.
 const maxLag = 1000

@@ -78,7 +78,9 @@ func (d *Dataset) effects() (effects []Effect, effective []Effective) {
 		effects = append(effects, e)
 	}
 	for s, name := range d.Services {
-		effective = append(effective, effectiveOf(name, c.residuals(loads+s, explaining)))
+		e := effectiveOf(name, c.residuals(loads+s, explaining))
+		e.Wanted = float64(rowsPerColumn * (len(effects) + len(d.Services)))
+		effective = append(effective, e)
 	}
 	return effects, effective
 }

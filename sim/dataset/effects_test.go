@@ -145,6 +145,25 @@ func TestEffectiveRowsOfAutoregression(t *testing.T) {
 	}
 }
 
+func TestFewRowsAreSaidToBeFew(t *testing.T) {
+	for _, x := range []struct {
+		rows int
+		few  bool
+	}{{30, true}, {300, false}} {
+		q := played(t, x.rows, func(_ int, r *rand.Rand) (b, o [2]float64) {
+			return [2]float64{float64(r.IntN(3)) / 5, float64(r.IntN(3)) / 5}, [2]float64{r.Float64(), r.Float64()}
+		}).Quality(1)
+		var b bytes.Buffer
+		if err := q.WriteText(&b); err != nil {
+			t.Fatal(err)
+		}
+		// Three knobs that are free, and two loads.
+		if said := strings.Contains(b.String(), "warning: the latencies of b are worth"); q.Effective[1].Wanted != 50 || said != x.few {
+			t.Errorf("%d rows: %+v, said %v", x.rows, q.Effective[1], said)
+		}
+	}
+}
+
 func TestCoverageOfLoads(t *testing.T) {
 	d := played(t, 1000, func(row int, _ *rand.Rand) (b, o [2]float64) {
 		o = [2]float64{10 + 10*float64(row%5)/4, 7}

@@ -164,6 +164,11 @@ func (q Quality) WriteText(w io.Writer) error {
 			lines = append(lines, fmt.Sprintf("%s\t%d", z.Column, z.Rows))
 		}
 	}
+	for _, e := range q.Effective {
+		if e.Worth < e.Wanted {
+			lines = append(lines, "", fmt.Sprintf("warning: the latencies of %s are worth %.0f independent rows, and the knobs and loads want %.0f: collect for longer", e.Service, e.Worth, e.Wanted))
+		}
+	}
 	for _, e := range q.Effects {
 		if e.Advice != "" {
 			lines = append(lines, "", "warning: "+e.Advice)
@@ -185,9 +190,9 @@ func (q Quality) WriteText(w io.Writer) error {
 
 // identification is what there is to say of samples, knobs and loads.
 func (q Quality) identification() []string {
-	lines := []string{"", "latencies\trows\tautocorrelation\teffective rows"}
+	lines := []string{"", "latencies\trows\tautocorrelation\teffective rows\twanted"}
 	for _, e := range q.Effective {
-		lines = append(lines, fmt.Sprintf("%s\t%d\t%.2f\t%.0f", e.Service, e.Rows, e.Lag1, e.Worth))
+		lines = append(lines, fmt.Sprintf("%s\t%d\t%.2f\t%.0f\t%.0f", e.Service, e.Rows, e.Lag1, e.Worth, e.Wanted))
 	}
 	lines = append(lines, "", "effect of\tlevels\tchanges\tof its own\tmost together with\tverdict")
 	for _, e := range q.Effects {
