@@ -82,13 +82,16 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 		p.Note("reading the journal")
 	}
 	o.Progress = func(done, of int) { p.Count("intervals", done, of) }
-	d, report, err := daemon.Collect(ctx, o.HistoryOptions)
+	got, err := unlessStopped(ctx, func() (collected, error) {
+		d, r, err := daemon.Collect(ctx, o.HistoryOptions)
+		return collected{d, r}, err
+	})
 	if ctx.Err() != nil {
 		err = fmt.Errorf("collect: %w; nothing was written", errStopped)
 	}
-	if err == nil && d.Rows() > 0 {
+	if err == nil && got.data.Rows() > 0 {
 		p.Note("writing the dataset")
-		if err = errors.Join(d.Write(file), file.Close()); err == nil {
+		if err = errors.Join(got.data.Write(file), file.Close()); err == nil {
 			err = os.Rename(file.Name(), o.out)
 		}
 	}
@@ -96,7 +99,13 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return o.tell(stdout, d, report)
+	return o.tell(stdout, got.data, got.report)
+}
+
+// collected is what came of it.
+type collected struct {
+	data   *dataset.Dataset
+	report *lifecycle.Report
 }
 
 // tell prints the report. Without any row there is no dataset, and no quality.
