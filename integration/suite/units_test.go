@@ -82,6 +82,13 @@ func (u *units) start(name string, unit unit) {
 	if slices.Contains(unit["Conflicts"], "windvane.service") {
 		u.stop()
 	}
+	for page := range strings.FieldsSeq(strings.Join(unit["Documentation"], " ")) {
+		if file, ok := strings.CutPrefix(page, "file:"); ok {
+			if _, err := os.Stat(filepath.Join(u.root, file)); err != nil {
+				u.t.Errorf("%s has documentation that the package has not: %v", name, err)
+			}
+		}
+	}
 	program, arguments, env := u.command(name, unit)
 	if slices.Contains(unit["Type"], "oneshot") {
 		c := exec.CommandContext(u.t.Context(), program, arguments...)
