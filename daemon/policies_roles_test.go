@@ -15,6 +15,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/roles"
+	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -275,4 +276,17 @@ func TestPromoteBesideCycles(t *testing.T) {
 		t.Fatal(err)
 	}
 	decidedBy(t, r.run(1)[0], 9, "simple")
+}
+
+// docs/promotion.md has every code of a refusal, and every role.
+func TestPromotionPage(t *testing.T) {
+	page := readFile(t, "../docs/promotion.md")
+	for _, word := range []string{
+		daemon.RefusedArtefact, daemon.RefusedQuarantine, daemon.RefusedDown,
+		string(rules.RoleActive), string(rules.RoleShadow), string(rules.RoleCandidate), string(rules.RoleRetired), string(rules.RoleFallback),
+	} {
+		if !strings.Contains(page, "\n| `"+word+"` |") {
+			t.Errorf("docs/promotion.md has no row for %s", word)
+		}
+	}
 }
