@@ -80,6 +80,7 @@ func decidedBy(t *testing.T, report loop.Report, cycle uint64, policy string) {
 // A shadow is promoted and demoted while cycles run: the next one is decided by it, by the same
 // process, and goes on from what was measured.
 func TestPromoteAndRollBack(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "act", "")
 	r.rules("act", strings.Replace(plannerShadow, "%s", r.artefact(), 1))
 	r.start()
@@ -196,6 +197,7 @@ func TestRolesThatCannotBeKept(t *testing.T) {
 
 // A policy that would not decide, or not after a restart, is promoted by force alone.
 func TestPromotionIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "act", "")
 	artefact, err := train.Write(r.dir+"/artefacts", train.Card{Policy: "tabular", Mesh: "shop"}, []byte("no table"), nil)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 // What is said of policies is said to the daemon that leads, and goes over with the lease: to
 // one with nothing of its own, and to one that has lost what it knew.
 func TestPromotionGoesOverWithTheLease(t *testing.T) {
+	t.Parallel()
 	r, c := sharing(t)
 	r.rules("act", twoRules)
 	c.hold("another")
