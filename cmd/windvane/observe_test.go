@@ -150,10 +150,10 @@ var commandLines = map[string]string{
 	"mode":             "mode --config.file windvane.toml",
 	"plugin check":     "", // of a process
 	"plugin serve":     "", // is for the daemon
-	"policy demote":    "policy demote --url URL simple",
+	"policy demote":    "policy demote --url URL --reason tried candidate",
 	"policy inspect":   "policy inspect --url URL simple",
 	"policy list":      "policy list --url URL",
-	"policy promote":   "policy promote --url URL candidate",
+	"policy promote":   "policy promote --url URL --reason tried candidate",
 	"release":          "release --config.file windvane.toml --dry-run",
 	"run":              "", // is what runs
 	"sim serve":        "", // of files
