@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/deploy/prometheus"
+	"github.com/windvane/windvane/internal/lockedbuffer"
 	"github.com/windvane/windvane/sim/emulator"
 	"github.com/windvane/windvane/sim/load"
 	"github.com/windvane/windvane/sim/testbed"
@@ -30,7 +30,7 @@ type rig struct {
 	dir     string
 	sockets string
 	daemon  *daemon.Daemon
-	log     *syncBuffer
+	log     *lockedbuffer.Buffer
 	url     string // of the daemon's HTTP server
 
 	mu      sync.Mutex
@@ -38,24 +38,6 @@ type rig struct {
 	early   time.Duration // after the last cycle, one that is woken comes; 0: none does
 	reports []loop.Report
 	resumed chan struct{}
-}
-
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // shop is two services on two versions of a node, overloaded on v1 with equal weights.
@@ -144,7 +126,7 @@ func newRig(t *testing.T, authority, policies string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
-	r := &rig{t: t, dir: t.TempDir(), sockets: sockets, log: &syncBuffer{}}
+	r := &rig{t: t, dir: t.TempDir(), sockets: sockets, log: &lockedbuffer.Buffer{}}
 	tb, err := testbed.New(testbed.Options{Mesh: "shop", Graph: shop(), Seed: 7, Rules: prometheus.IstioRules, Start: epoch})
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,27 +17,11 @@ import (
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/api"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/internal/lockedbuffer"
 )
 
 // short is a demo that shows nothing but exercises all.
 var short = Lengths{Observe: 4, Explore: 70, Act: 12}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // tempDir is short: plugins' sockets lie below it.
 func tempDir(t *testing.T) string {
@@ -53,7 +36,7 @@ func tempDir(t *testing.T) string {
 
 func run(t *testing.T, o Options) (*Result, string) {
 	t.Helper()
-	var out lockedBuffer
+	var out lockedbuffer.Buffer
 	o.Dir, o.Lengths, o.Screen = tempDir(t), short, &Screen{Out: &out}
 	r, err := Run(t.Context(), o)
 	if err != nil {
@@ -103,7 +86,7 @@ func status(ctx context.Context, url string) (api.Status, error) {
 }
 
 // killPlanner kills the planner's process once it has decided, and returns its pid.
-func killPlanner(ctx context.Context, out *lockedBuffer) int {
+func killPlanner(ctx context.Context, out *lockedbuffer.Buffer) int {
 	for ctx.Err() == nil {
 		time.Sleep(2 * time.Millisecond)
 		url := address.FindString(out.String())
@@ -126,7 +109,7 @@ func killPlanner(ctx context.Context, out *lockedBuffer) int {
 func TestDemoSurvivesTheDeathOfItsPlugin(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out := &lockedBuffer{}
+	out := &lockedbuffer.Buffer{}
 	killed := make(chan int, 1)
 	go func() { killed <- killPlanner(ctx, out) }()
 	o := Options{
@@ -178,7 +161,7 @@ func TestDemoSurvivesTheDeathOfItsPlugin(t *testing.T) {
 
 func TestInterruptedDemoEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	out := &lockedBuffer{}
+	out := &lockedbuffer.Buffer{}
 	go func() {
 		for !strings.Contains(out.String(), "2. a bounded") {
 			time.Sleep(time.Millisecond)

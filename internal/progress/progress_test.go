@@ -1,35 +1,17 @@
 package progress
 
 import (
-	"bytes"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/windvane/windvane/internal/lockedbuffer"
 )
-
-// buffer is a bytes.Buffer for two goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 func TestQuickWorkIsNotSpokenOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out buffer
+		var out lockedbuffer.Buffer
 		m := New("train", &out)
 		m.Note("fitting")
 		time.Sleep(1900 * time.Millisecond)
@@ -45,7 +27,7 @@ func TestQuickWorkIsNotSpokenOf(t *testing.T) {
 // thing that is being done, and one again when nothing was said for long.
 func TestPlainLinesComeNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out buffer
+		var out lockedbuffer.Buffer
 		m := New("train", &out)
 		defer m.Stop()
 		m.Note("fitting 45343 rows")
@@ -65,7 +47,7 @@ func TestPlainLinesComeNowAndThen(t *testing.T) {
 
 func TestATerminalsLineIsRewrittenAndCleared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out buffer
+		var out lockedbuffer.Buffer
 		m := New("evaluate", &out)
 		m.mu.Lock()
 		m.terminal, m.columns = true, 60

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/windvane/windvane/internal/lockedbuffer"
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
 	"github.com/windvane/windvane/rules/guard"
 )
@@ -187,7 +188,7 @@ func TestHostileLog(t *testing.T) {
 		{"flood", "lines_left_out=1900", 256 << 10},
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
-			var out buffer
+			var out lockedbuffer.Buffer
 			h := mustStart(t, "hostile "+tc.mode, func(o *Options) {
 				o.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 				o.Now = func() time.Time { return time.Unix(0, 0) }

@@ -4,17 +4,16 @@
 package python_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"math"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/windvane/windvane/internal/lockedbuffer"
 	"github.com/windvane/windvane/plugins/host"
 	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/plugintest/conformance"
@@ -35,7 +34,7 @@ func interpreter(t *testing.T) string {
 func start(t *testing.T, args ...string) (*host.Host, func() string) {
 	t.Helper()
 	python := interpreter(t)
-	var log lockedBuffer
+	var log lockedbuffer.Buffer
 	h := host.New(host.Options{
 		Name: "python", Path: python, Args: args, StartTimeout: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -49,23 +48,6 @@ func start(t *testing.T, args ...string) (*host.Host, func() string) {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	return h, log.String
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // observed is a small mesh whose services have a latency of 50 ms.
