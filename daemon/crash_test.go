@@ -66,6 +66,25 @@ type killer struct {
 	fail func() failure
 }
 
+// newKiller returns the killer before a rig that has acted for no cycle yet, and its URL, which
+// the configuration of that name has in place of the testbed's.
+func newKiller(t *testing.T, rules, config string) (*killer, string) {
+	t.Helper()
+	r := newRig(t, "act", rules)
+	k := &killer{rig: r, dir: daemon.JournalDirectory(filepath.Join(r.dir, "state"))}
+	server := httptest.NewServer(k)
+	t.Cleanup(func() {
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		server.Close()
+	})
+	r.write(config, fmt.Sprintf(configText, server.URL))
+	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
+	if err := r.testbed.Advance(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	return k, server.URL
+}
+
 func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -239,22 +258,13 @@ func TestKilledAtEveryStep(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("CRASH_TEST_KILLS")); err == nil {
 		kills = n
 	}
-	r := newRig(t, "act", thresholdActive+crashWorkloads)
-	k := &killer{rig: r, dir: daemon.JournalDirectory(filepath.Join(r.dir, "state"))}
-	server := httptest.NewServer(k)
-	defer server.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	r.write("windvane.toml", fmt.Sprintf(configText, server.URL))
-	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
-	if err := r.testbed.Advance(30 * time.Second); err != nil {
-		t.Fatal(err)
-	}
+	k, url := newKiller(t, thresholdActive+crashWorkloads, "windvane.toml")
 	where := map[string]int{}
 	done := 0
 	for i := 0; done < kills && i < 2*kills; i++ {
 		at := []string{"before ", "after "}[i%2] + boundaries[i/2%len(boundaries)]
 		round := i / (2 * len(boundaries))
-		k.run(t, server.URL, at, round%3, 4)
+		k.run(t, url, at, round%3, 4)
 		if k.killed {
 			where[at]++
 			done++
@@ -266,7 +276,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			t.Fatalf("killed %s: %v", at, err)
 		}
 	}
-	k.run(t, server.URL, "", 0, 2)
+	k.run(t, url, "", 0, 2)
 	for _, f := range k.faults {
 		t.Error(f)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,12 +13,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
-	"github.com/windvane/windvane/sim/testbed"
 )
 
 // failure is what becomes of one call.
@@ -174,16 +170,7 @@ func TestTheNthCallFails(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("IO_TEST_EVERY")); err == nil && n > 0 {
 		every = n
 	}
-	r := newRig(t, "act", thresholdActive+crashWorkloads)
-	k := &killer{rig: r}
-	server := httptest.NewServer(k)
-	defer server.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	r.write("windvane.toml.in", fmt.Sprintf(configText, server.URL))
-	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
-	if err := r.testbed.Advance(30 * time.Second); err != nil {
-		t.Fatal(err)
-	}
+	k, _ := newKiller(t, thresholdActive+crashWorkloads, "windvane.toml.in")
 	ends, calls := k.bounded(t, "well", &failures{})
 	if strings.Join(ends, "") != "" || calls < 50 {
 		t.Fatalf("without failures: %q, %d calls", ends, calls)

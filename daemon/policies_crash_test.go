@@ -1,9 +1,6 @@
 package daemon_test
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/journal"
-	"github.com/windvane/windvane/sim/testbed"
 )
 
 // killedAt are the steps of a promotion, and whether it is in force after a kill there.
@@ -38,31 +33,22 @@ func TestKilledWhileAPolicyIsPromoted(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("CRASH_TEST_KILLS")); err == nil {
 		kills = n
 	}
-	r := newRig(t, "act", twoRules)
-	k := &killer{rig: r, dir: daemon.JournalDirectory(filepath.Join(r.dir, "state"))}
-	server := httptest.NewServer(k)
-	defer server.Close()
-	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	r.write("windvane.toml", fmt.Sprintf(configText, server.URL))
-	r.write("kubeconfig", testbed.Kubeconfig(server.URL))
-	if err := r.testbed.Advance(30 * time.Second); err != nil {
-		t.Fatal(err)
-	}
+	k, url := newKiller(t, twoRules, "windvane.toml")
 	active, changes := "simple", 0
 	for i := range kills {
 		at := killedAt[i%len(killedAt)]
-		k.promote(t, server.URL, at.step)
+		k.promote(t, url, at.step)
 		k.decided(t, 2*(i+1), active)
-		if told := r.toldChanges(); at.inForce && !at.recorded && told != changes {
+		if told := k.rig.toldChanges(); at.inForce && !at.recorded && told != changes {
 			t.Errorf("killed %s: the journal has %d changes before the restart", at.step, told)
 		}
 		if at.inForce {
 			active, changes = map[string]string{"simple": "other", "other": "simple"}[active], changes+1
 		}
 	}
-	k.promote(t, server.URL, "nowhere")
+	k.promote(t, url, "nowhere")
 	k.decided(t, 2*(kills+1), active)
-	if told := r.toldChanges(); told != changes+1 {
+	if told := k.rig.toldChanges(); told != changes+1 {
 		t.Errorf("%d changes are recorded, want %d", told, changes+1)
 	}
 	for _, f := range k.faults {
