@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/windvane/windvane/plugins/policy"
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
@@ -39,6 +41,18 @@ func (h *Host) Export(ctx context.Context, rows int) (policy.Table, error) {
 		return policy.Table{}, &InvalidAnswerError{Plugin: h.options.Name, Err: err}
 	}
 	return table, nil
+}
+
+// Ask starts the plugin, without configuring it, and ends it: what it says of itself. The
+// context is its only deadline but for those of a start.
+func Ask(ctx context.Context, o Options) (policy.Description, error) {
+	h := New(o)
+	s, err := launch(ctx, &h.options)
+	if err != nil {
+		return policy.Description{}, h.wrap(err)
+	}
+	s.close(ctx)
+	return s.description, nil
 }
 
 // Train starts the plugin for one training, without configuring it, waits for what comes
@@ -86,6 +100,8 @@ func (s *session) train(ctx context.Context, t policy.Training) (policy.Trained,
 		return policy.Trained{}, errors.New("it ended without an artefact")
 	case ctx.Err() != nil:
 		return policy.Trained{}, ctx.Err()
+	case status.Code(err) == codes.ResourceExhausted:
+		return policy.Trained{}, fmt.Errorf("an answer that is too large; an artefact has at most %d bytes: %w", policyv1.MaxArtefact, rpcError(err))
 	default:
 		return policy.Trained{}, rpcError(err)
 	}

@@ -28,6 +28,8 @@ func (f *trainer) Train(ctx context.Context, t policy.Training) (policy.Trained,
 		<-ctx.Done()
 	case `"nothing"`:
 		return policy.Trained{}, nil
+	case `"huge"`:
+		return policy.Trained{Artefact: make([]byte, 61<<20)}, nil
 	case `"talks"`:
 		return policy.Trained{Artefact: []byte{1}, Summary: strings.Repeat("x", 5000)}, nil
 	}
@@ -58,7 +60,7 @@ func TestTrain(t *testing.T) {
 	}
 	for settings, want := range map[string]string{
 		"fails": "plugin trains: train: no simulator at unix:/x", "exits": "exit status 3",
-		"nothing": "the artefact is empty", "talks": "summary of 5000 bytes",
+		"nothing": "the artefact is empty", "huge": "an artefact has at most 62914560 bytes", "talks": "summary of 5000 bytes",
 	} {
 		training.Settings = fmt.Appendf(nil, "%q", settings)
 		if _, err := Train(t.Context(), o, training); err == nil || !strings.Contains(err.Error(), want) {
@@ -72,6 +74,21 @@ func TestTrain(t *testing.T) {
 	}
 	if _, err := Train(t.Context(), options(t, "plain"), training); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("without Train: %v, want ErrUnsupported", err)
+	}
+}
+
+func TestAsk(t *testing.T) {
+	o := options(t, "trains")
+	o.Config.Settings = []byte(`"bad"`) // which it is not told
+	if got, err := Ask(t.Context(), o); err != nil || got.Name != "fake" || !got.Trains || !got.Exports {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := Ask(t.Context(), options(t, "exits")); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("one that exits: %v", err)
+	}
+	o.SHA256 = strings.Repeat("0", 64)
+	if _, err := Ask(t.Context(), o); !errors.Is(err, ErrChecksum) {
+		t.Errorf("another file: %v", err)
 	}
 }
 
