@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 
@@ -30,33 +31,17 @@ type arena struct {
 
 // judge runs every policy under every objective and load of one seed.
 func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
-	random := func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
-	noise := random(streamNoise)
-	for _, l := range []struct {
-		name    string
-		offered [][]float64
-	}{
-		{LoadSeen, seen(r.loads, random(streamSeen))},
-		{LoadUnseen, unseen(r.loads, random(streamUnseen))},
-	} {
-		if r.intervals > 0 {
-			l.offered = l.offered[:min(r.intervals, len(l.offered))]
-		}
-		s := series{offered: l.offered, noise: draw(r.noise, len(l.offered), noise)}
-		if l.name == LoadUnseen {
+	for load, s := range r.runs(seed) {
+		if load == LoadUnseen {
 			r.unseen = s
 		}
-		objectives := []string{train.ObjectiveBudget}
-		if r.goal.HasReward() {
-			objectives = []string{train.ObjectiveReward, train.ObjectiveBudget}
-		}
-		for _, objective := range objectives {
+		for _, objective := range r.objectives() {
 			for _, name := range r.named() {
-				t, err := r.one(ctx, name, objective, s, random(streamRandom))
+				t, err := r.one(ctx, name, objective, s, rand.New(rand.NewPCG(seed, streamRandom)))
 				if err != nil {
-					return fmt.Errorf("policy %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
+					return fmt.Errorf("policy %s, objective %s, load %s, on %s: %w", name, objective, load, r.on, err)
 				}
-				out[subject{objective, l.name, r.on, name, ""}] = t.closed()
+				out[subject{objective, load, r.on, name, ""}] = t.closed()
 			}
 			for name, artefact := range r.artefacts {
 				if artefact.Card.Policy == Learned && objective == train.ObjectiveReward {
@@ -68,13 +53,43 @@ func (r *arena) judge(ctx context.Context, seed uint64, out tallies) error {
 				}
 				t, err := judge(ctx, artefact.Policy, artefact.Card, objective, s)
 				if err != nil {
-					return fmt.Errorf("artefact %s, objective %s, load %s, on %s: %w", name, objective, l.name, r.on, err)
+					return fmt.Errorf("artefact %s, objective %s, load %s, on %s: %w", name, objective, load, r.on, err)
 				}
-				out[subject{objective, l.name, r.on, artefact.Card.Policy, name}] = t.closed()
+				out[subject{objective, load, r.on, artefact.Card.Policy, name}] = t.closed()
 			}
 		}
 	}
 	return nil
+}
+
+// runs are the series of one seed, by the name of their load.
+func (r *arena) runs(seed uint64) iter.Seq2[string, series] {
+	random := func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
+	noise := random(streamNoise)
+	return func(yield func(string, series) bool) {
+		for _, l := range []struct {
+			name    string
+			offered [][]float64
+		}{
+			{LoadSeen, seen(r.loads, random(streamSeen))},
+			{LoadUnseen, unseen(r.loads, random(streamUnseen))},
+		} {
+			if r.intervals > 0 {
+				l.offered = l.offered[:min(r.intervals, len(l.offered))]
+			}
+			if !yield(l.name, series{offered: l.offered, noise: draw(r.noise, len(l.offered), noise)}) {
+				return
+			}
+		}
+	}
+}
+
+// objectives are those that the rules have.
+func (e *evaluation) objectives() []string {
+	if e.goal.HasReward() {
+		return []string{train.ObjectiveReward, train.ObjectiveBudget}
+	}
+	return []string{train.ObjectiveBudget}
 }
 
 // named lists the policies that an arena judges by name, sorted.

@@ -109,29 +109,17 @@ type evaluation struct {
 }
 
 func prepare(o Options) (*evaluation, error) {
-	goal, err := train.NewGoal(o.Rules, o.Dataset.Services)
+	goal, err := boundedGoal(o.Rules, o.Dataset)
 	if err != nil {
 		return nil, err
 	}
-	bounded := false
-	for _, b := range goal.Budget {
-		bounded = bounded || b < 1
-	}
-	if !bounded {
-		return nil, errNoBounds
-	}
-	e := &evaluation{Options: o, goal: goal, loads: train.LoadGrid(o.Dataset)}
 	o.Progress("fitting the model of all data", 0, 0)
-	if e.full, err = train.EnumerateTabularAt(o.Rules, o.Dataset, e.loads, o.Trees, "", o.Seed); err != nil {
+	full, err := train.EnumerateTabularAt(o.Rules, o.Dataset, train.LoadGrid(o.Dataset), o.Trees, "", o.Seed)
+	if err != nil {
 		return nil, err
 	}
-	if e.noise, err = noiseOf(e.full.Model); err != nil {
-		return nil, err
-	}
-	if e.flow, err = e.full.Model.TabulateCarried(e.loads); err != nil {
-		return nil, err
-	}
-	if e.truth, err = newTruth(goal, e.full.Model, e.full.Table, e.full.Model, e.flow); err != nil {
+	e, err := newEvaluation(o, goal, full)
+	if err != nil {
 		return nil, err
 	}
 	for name, artefact := range o.Artefacts {
@@ -144,6 +132,34 @@ func prepare(o Options) (*evaluation, error) {
 		}
 	}
 	return e, nil
+}
+
+// boundedGoal is the goal of rules under which a latency can be judged.
+func boundedGoal(m *rules.Mesh, d *dataset.Dataset) (*train.Goal, error) {
+	goal, err := train.NewGoal(m, d.Services)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range goal.Budget {
+		if b < 1 {
+			return goal, nil
+		}
+	}
+	return nil, errNoBounds
+}
+
+// newEvaluation judges by what was learned from all data.
+func newEvaluation(o Options, goal *train.Goal, full *train.Tabular) (*evaluation, error) {
+	e := &evaluation{Options: o, goal: goal, loads: full.Table.Loads, full: full}
+	var err error
+	if e.noise, err = noiseOf(full.Model); err != nil {
+		return nil, err
+	}
+	if e.flow, err = full.Model.TabulateCarried(e.loads); err != nil {
+		return nil, err
+	}
+	e.truth, err = newTruth(goal, full.Model, full.Table, full.Model, e.flow)
+	return e, err
 }
 
 func sameKnob(a, b policy.Knob) bool { return a.KnobID == b.KnobID && a.Service == b.Service }
@@ -241,6 +257,15 @@ func (e *evaluation) report(results []judged) Report {
 			runs[s] = append(runs[s], t)
 		}
 	}
+	r := e.tabulate(runs)
+	r.Frontier = e.frontier(results, runs)
+	r.LoadStep = e.loadStep(results)
+	r.Timeline = results[0].sample
+	return r
+}
+
+// tabulate makes the rows of a report.
+func (e *evaluation) tabulate(runs map[subject][]tally) Report {
 	r := Report{Seed: e.Seed, Seeds: e.Seeds, Budget: map[string]float64{}}
 	for i, service := range e.goal.Services {
 		if e.goal.Budget[i] < 1 {
@@ -250,9 +275,6 @@ func (e *evaluation) report(results []judged) Report {
 	for _, s := range sortedSubjects(runs) {
 		r.Rows = append(r.Rows, e.row(s, runs[s], runs[subject{s.objective, s.load, s.on, Optimum, ""}]))
 	}
-	r.Frontier = e.frontier(results, runs)
-	r.LoadStep = e.loadStep(results)
-	r.Timeline = results[0].sample
 	return r
 }
 

@@ -280,4 +280,7 @@ func TestEvaluateRefuses(t *testing.T) {
 	if _, err := Evaluate(ctx, Options{Rules: m, Dataset: d, Policies: []string{Tabular}, Seeds: 1, Trees: tinyTrees}); err == nil {
 		t.Error("went on after it was cancelled")
 	}
+	if _, err := NewTrial(nothing, d, nil, 1); err == nil || !strings.Contains(err.Error(), "no service has a latency objective") {
+		t.Errorf("a trial without bounds: %v", err)
+	}
 }

@@ -29,7 +29,7 @@ func TestParts(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *evaluation){
 		"the reward's optimum is found": rewardOptimum, "the oracle keeps the budgets": oracleKeeps,
 		"violations are counted": violationsCounted, "actions off the grid": offTheGrid, "the noise is aligned": noiseAligned,
-		"seen loads": seenLoads, "unseen loads": unseenLoads, "the setting to begin with": beginning,
+		"seen loads": seenLoads, "unseen loads": unseenLoads, "the setting to begin with": beginning, "a policy that is handed in": tried,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, e) })
 	}

@@ -34,6 +34,7 @@ type Card struct {
 	Settings   []model.Span  `json:"settings"`    // by knob, in the data
 	BestStatic []Static      `json:"best_static"` // one for each objective
 	Training   *Training     `json:"training,omitempty"`
+	Plugin     *Plugin       `json:"plugin,omitempty"`
 }
 
 // Data says what the model was fitted on.
@@ -67,6 +68,9 @@ const (
 // content, and returns the directory. The same content gets the same directory. A
 // crash leaves no directory of that name that is incomplete.
 func Write(dir string, card Card, artefact, system []byte) (string, error) {
+	if err := CheckName(card.Policy); err != nil {
+		return "", fmt.Errorf("artefact: %w", err)
+	}
 	card.Version = 1
 	card.Artefact, card.Model = digest(artefact), digest(system)
 	text, err := json.MarshalIndent(card, "", "  ")
@@ -188,7 +192,7 @@ func isDirectory(path string) bool {
 }
 
 // addressed matches the names that Write gives.
-var addressed = regexp.MustCompile(`^[a-z]+-[0-9a-f]{12}$`)
+var addressed = regexp.MustCompile(`^[a-z][a-z0-9-]*-[0-9a-f]{12}$`)
 
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)

@@ -170,3 +170,31 @@ func TestFind(t *testing.T) {
 		t.Errorf("renamed: %+v, %v", a, err)
 	}
 }
+
+// The name of a policy is a part of a path, and one of a plugin's own.
+func TestNamesOfPolicies(t *testing.T) {
+	card := testCard()
+	for name, right := range map[string]bool{
+		"tabular": true, "sb3-ppo": true, "x1": true,
+		"": false, "../x": false, "a/b": false, "a b": false, "Mine": false, "-x": false, "ä": false, "x\n": false, strings.Repeat("x", 41): false,
+	} {
+		card.Policy = name
+		dir := t.TempDir()
+		path, err := Write(dir, card, []byte("table"), []byte("model"))
+		if (err == nil) != right {
+			t.Errorf("%q: %v", name, err)
+		}
+		if left, _ := os.ReadDir(dir); !right && len(left) > 0 {
+			t.Errorf("%q: wrote %v", name, left)
+		}
+		if !right {
+			continue
+		}
+		if a, err := Read(path); err != nil || !a.Verified {
+			t.Errorf("%q: %v", name, err)
+		}
+		if got := Find("elsewhere/"+filepath.Base(path), dir); got != path {
+			t.Errorf("%q: found at %s", name, got)
+		}
+	}
+}
