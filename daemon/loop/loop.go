@@ -45,6 +45,9 @@ type Decider struct {
 	Name     string
 	Policy   policy.Policy     // which keeps its own deadline
 	Standing *journal.Standing // of an active one, for the journal; nil: not known
+
+	// Initial is Options.Initial as a shadow policy's own artefact has it; nil: it has none.
+	Initial func(service, signal string) margin.Calibration
 }
 
 // Options are what a Loop is made of.
@@ -133,6 +136,9 @@ type Loop struct {
 	findings  []verify.Finding // of this cycle; nil: nothing could be judged, or not in one that was woken
 	evidence  evidence
 
+	newest margin.Residuals // of this cycle
+	beside []margin.Control // by shadow policy: what was learned of its model; nil: nothing yet
+
 	watch stopwatch
 }
 
@@ -155,6 +161,7 @@ func New(o Options) (*Loop, error) {
 		interrupted: o.Resume.interrupted, watch: stopwatch{clock: o.Clock},
 	}
 	l.following, l.evidence = verify.New(o.Mesh), o.Resume.evidence
+	l.beside = make([]margin.Control, len(o.Shadows))
 	if o.Active != nil {
 		l.evidence = l.evidence.adopt(o.Active.Name)
 	}
@@ -232,6 +239,8 @@ type Report struct {
 	Err      error             // what failed in this cycle, joined; nil: nothing did
 	Control  margin.Control    // after the cycle
 	Shadows  []journal.ShadowAnswer
+	Trials   []Trial     // of those, in the same order
+	Steady   bool        // what was measured is of the settings in force
 	Stages   []StageTime // those that there were
 	Demoted  string      // why windvane has lowered the mesh to observe in this cycle; empty: it has not
 	Harm     float64     // how near the evidence is to that, from 0 to 1
@@ -260,6 +269,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	l.leave(authority.Effective(sources), drift)
 	l.follow(state, live, &r)
 	residuals := l.residuals(state, live)
+	l.newest, r.Steady = residuals, residuals != margin.Unsteady && !idle
 	r.Outcome = l.verify(at, state, live, &r)
 	sources = l.demote(at, sources, &r)
 

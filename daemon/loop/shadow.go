@@ -26,11 +26,11 @@ func (l *Loop) shadows(ctx context.Context, at time.Time, r *Report) {
 	defer l.watch.time(StageShadow)()
 	ctx, cancel := context.WithTimeout(ctx, min(l.o.ShadowTimeout, l.o.Mesh.Interval-l.watch.elapsed()))
 	defer cancel()
-	r.Shadows = make([]journal.ShadowAnswer, len(l.o.Shadows))
-	o := l.observation(at, &r.Intent)
+	r.Shadows, r.Trials = make([]journal.ShadowAnswer, len(l.o.Shadows)), make([]Trial, len(l.o.Shadows))
+	t := l.newTrial(l.observation(at, &r.Intent), &r.Intent)
 	var asked sync.WaitGroup
 	for i, s := range l.o.Shadows {
-		asked.Go(func() { r.Shadows[i] = answer(ctx, s, o) })
+		asked.Go(func() { r.Shadows[i], r.Trials[i] = t.answer(ctx, i, s) })
 	}
 	asked.Wait()
 	body := &journal.Shadow{Cycle: r.Intent.Cycle, Answers: r.Shadows}
@@ -39,13 +39,16 @@ func (l *Loop) shadows(ctx context.Context, at time.Time, r *Report) {
 	}
 }
 
-// answer asks one shadow policy.
-func answer(ctx context.Context, s Decider, o policy.Observation) journal.ShadowAnswer {
-	out := journal.ShadowAnswer{Policy: s.Name}
+// answer asks the i-th shadow policy, and has what it would do judged.
+func (t *trial) answer(ctx context.Context, i int, s Decider) (journal.ShadowAnswer, Trial) {
+	out, tried := journal.ShadowAnswer{Policy: s.Name}, Trial{Policy: s.Name}
+	o := t.asShadow(i, s)
 	d, err := policy.Decision{}, errNoTime
+	begun := t.l.watch.elapsed()
 	if ctx.Err() == nil {
 		d, err = s.Policy.Decide(ctx, o)
 	}
+	out.Seconds = (t.l.watch.elapsed() - begun).Seconds()
 	if err == nil && !d.Abstain {
 		err = d.Action.Validate(o.Knobs)
 	}
@@ -56,9 +59,11 @@ func answer(ctx context.Context, s Decider, o policy.Observation) journal.Shadow
 		if !d.Abstain {
 			out.Changes = policy.Diff(o.Live, d.Action, planTolerance)
 		}
+		tried = t.run(ctx, i, s, o, d)
+		tried.Seconds, out.Judged = out.Seconds, tried.Judged
 	}
 	out.Cut()
-	return out
+	return out, tried
 }
 
 // observation is what the policies of the cycle are told.

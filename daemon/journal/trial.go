@@ -1,0 +1,68 @@
+package journal
+
+import "time"
+
+// KindTrial is the kind of a record with the body Trial.
+const KindTrial = "trial"
+
+// Judged is what two models predict of one objective's signal, at the load just measured: for
+// the settings in force, for what a shadow policy would have had in force in place of them, and
+// for what the active policy has. It is in the signal's unit, before any margin, and but for Raw
+// corrected by what was learned of each model; 0: nothing is predicted, or outside the data
+// behind the model.
+type Judged struct {
+	Service string `json:"service"`
+	Signal  string `json:"signal"`
+
+	Raw    float64 `json:"raw,omitempty"`    // by the shadow's model as it was trained, for the settings in force
+	Live   float64 `json:"live,omitempty"`   // by the shadow's model
+	Shadow float64 `json:"shadow,omitempty"` // likewise
+	Active float64 `json:"active,omitempty"` // likewise
+
+	ActiveLive   float64 `json:"active_live,omitempty"`   // by the active policy's model
+	ActiveShadow float64 `json:"active_shadow,omitempty"` // likewise
+	ActiveActive float64 `json:"active_active,omitempty"` // likewise
+}
+
+// Trial is what a run of consecutive cycles said of a shadow policy, or of a canary, beside the
+// policy that it would take the place of. Sums are over cycles, so that records add up.
+type Trial struct {
+	Policy   string    `json:"policy"`
+	Of       string    `json:"of"`                  // digest of all that makes it the policy that it is
+	Active   string    `json:"active"`              // the policy beside it; of a canary itself
+	ActiveOf string    `json:"active_of,omitempty"` // digest of that
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"` // of the last cycle
+
+	Cycles    int     `json:"cycles"`              // in which it was asked
+	Answered  int     `json:"answered,omitempty"`  // usably
+	Slow      int     `json:"slow,omitempty"`      // answers that took too long to be the active policy's
+	Seconds   float64 `json:"seconds,omitempty"`   // that the slowest answer took
+	Agreed    int     `json:"agreed,omitempty"`    // cycles in which both wanted the same
+	Compared  int     `json:"compared,omitempty"`  // cycles in which both plans could be judged
+	Supported int     `json:"supported,omitempty"` // of the answers, those for whose plan its model has data
+	Gained    float64 `json:"gained,omitempty"`    // sum of what it would carry more, as a share of the value of the offered load
+
+	Objectives []TrialObjective `json:"objectives,omitempty"`
+}
+
+// TrialObjective is the part of one objective in a Trial.
+type TrialObjective struct {
+	Service string `json:"service"`
+	Signal  string `json:"signal"`
+
+	Risk       float64 `json:"risk,omitempty"`        // sum over the compared cycles of the chance that its plan breaks the objective
+	ActiveRisk float64 `json:"active_risk,omitempty"` // likewise of the active policy's plan
+
+	Predicted   int     `json:"predicted,omitempty"`    // intervals in which the settings in force were predicted and measured
+	Bias        float64 `json:"bias,omitempty"`         // sum of log(measured/predicted) over them
+	Error       float64 `json:"error,omitempty"`        // sum of its squares
+	MeanError   float64 `json:"mean_error,omitempty"`   // the same of a model that knows nothing but the mean of what was measured
+	Both        int     `json:"both,omitempty"`         // of them, those that the active policy's model predicted as well
+	BothError   float64 `json:"both_error,omitempty"`   // sum of the squares over those
+	ActiveError float64 `json:"active_error,omitempty"` // and of the active policy's model over those
+
+	Same         int     `json:"same,omitempty"`          // intervals in which what it chose was in force, and the objective measured
+	SameRisk     float64 `json:"same_risk,omitempty"`     // sum of the chances to break it that it said, over those
+	SameViolated float64 `json:"same_violated,omitempty"` // sum of the errors that were measured
+}
