@@ -18,9 +18,10 @@ demo: build ## watch the daemon learn an emulated mesh and hold its objectives, 
 test: ## all quick tests, with the race detector and in random order
 	go test -race -shuffle=on -count=1 ./...
 
-lint: ## formatting, the linters of .golangci.yml, and the contract of plugins/proto with buf; both are built from tools once
+lint: ## formatting, the linters of .golangci.yml, the contract of plugins/proto with buf, and the mixin with jsonnet; all are built from tools once
 	@linter=$$(tools/linter.sh) && "$$linter" run ./...
 	@tools/proto.sh check
+	@cd tools/jsonnet && go test ./...
 
 # TRACE: the full trace of examples/mo1, else the shipped sample. Each package of BENCHED has a TestBench.
 BENCHED := sim/model sim/train daemon/journal daemon/explain daemon/lifecycle plugins/search plugins/host daemon
@@ -68,3 +69,14 @@ mesh: ## a real mesh, kept up until Ctrl-C: prints where it is, a windvane confi
 
 mesh-evaluate: ## windvane on the real mesh beside no control, the best static setting and thresholds: hours, on a quiet machine; as in make mesh-evaluate EVALUATE="--smoke"
 	@programs=$$(integration/tools/build.sh) && go build -o bin/mesh ./integration/mesh && WINDVANE_PROGRAMS="$$programs" exec bin/mesh evaluate $(EVALUATE)
+
+.PHONY: ui ui-check ui-browser
+ui: ## the dashboard, from web/ui into daemon/ui/dist, which is committed; needs Node 20.19 or newer with npm
+	@cd web/ui && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+ui-check: ui ## that daemon/ui/dist is what web/ui gives
+	@test -z "$$(git status --porcelain -- daemon/ui/dist)" || { git status --short -- daemon/ui/dist; \
+		echo "ui-check: daemon/ui/dist is not what web/ui gives; commit what make ui has written" >&2; exit 1; }
+
+ui-browser: ## the dashboard in a headless Chromium (CHROMIUM, else /usr/bin/chromium): faults, a thousand services, accessibility
+	@cd web/ui && { test -d node_modules || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent browser

@@ -75,22 +75,40 @@ func (d *Daemon) SetAuthority(ctx context.Context, mesh string, level rules.Auth
 // Approve has a person let a plan that Plans lists. The next cycle applies it exactly as
 // it is, if it still admits it.
 func (d *Daemon) Approve(_ context.Context, planID, by string) error {
+	m, err := d.atDesk(func(k *approve.Desk) error { return k.Approve(planID, by) })
+	if err == nil {
+		d.wake(m.rules.Name, loop.WokenByApproval)
+	}
+	return err
+}
+
+// Refuse has a person take away a plan that Plans lists. The same is not asked again until it
+// would have expired.
+func (d *Daemon) Refuse(_ context.Context, planID, by string) error {
+	m, err := d.atDesk(func(k *approve.Desk) error { return k.Refuse(planID, by) })
+	if err == nil {
+		d.note(time.Now(), m.rules.Name, fmt.Sprintf("plan %s refused by %s", planID, by))
+	}
+	return err
+}
+
+// atDesk does something with a plan, whose mesh it returns.
+func (d *Daemon) atDesk(do func(*approve.Desk) error) (*mesh, error) {
 	g := d.current.Load()
 	if g == nil {
-		return errStopped
+		return nil, errStopped
 	}
 	var reason error
 	for _, m := range g.meshes {
-		err := m.desk.Approve(planID, by)
+		err := do(m.desk)
 		if err == nil {
-			d.wake(m.rules.Name, loop.WokenByApproval)
-			return nil
+			return m, nil
 		}
 		if unknown, ok := errors.AsType[*approve.UnknownError](err); reason == nil || ok && unknown.Why != "" {
 			reason = err
 		}
 	}
-	return reason
+	return nil, reason
 }
 
 // Plans returns the plans that wait for approval, in the order of the meshes.

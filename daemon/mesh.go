@@ -217,6 +217,9 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 		m.agrees.count(&report)
 		m.last.Store(&report)
 		m.alive()
+		if d.server != nil {
+			d.server.Changed(m.rules.Name)
+		}
 		d.giveBackBlind(hard, m, &report)
 		if d.o.Watch != nil {
 			d.o.Watch(report)

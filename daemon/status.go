@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/common/version"
 
@@ -45,7 +46,9 @@ func (m *mesh) status() api.Mesh {
 	if r := m.last.Load(); r != nil {
 		fill(&out, r)
 		m.accounts.current.Load().fill(&out)
+		out.AgeSeconds = known(time.Since(*m.ended.Load()).Seconds(), true)
 	}
+	out.Sentence = out.Say()
 	return out
 }
 

@@ -31,6 +31,7 @@ func (d *Daemon) newServer() (*api.Server, error) {
 			return coded(d.SetAuthority(ctx, mesh, known, by))
 		},
 		Approve: func(ctx context.Context, plan, by string) error { return coded(d.Approve(ctx, plan, by)) },
+		Refuse:  func(ctx context.Context, plan, by string) error { return coded(d.Refuse(ctx, plan, by)) },
 		Policy: func(mesh, policy string) (*api.PolicyDetail, error) {
 			out, err := d.Policy(mesh, policy)
 			return out, coded(err)

@@ -32,6 +32,9 @@ func (s *Server) acting() []endpoint {
 		{"POST /api/v1/plans/{id}/approve", s.act(func(r *http.Request, by string) error {
 			return s.o.Approve(r.Context(), r.PathValue("id"), by)
 		})},
+		{"POST /api/v1/plans/{id}/refuse", s.act(func(r *http.Request, by string) error {
+			return s.o.Refuse(r.Context(), r.PathValue("id"), by)
+		})},
 		{"POST /api/v1/meshes/{mesh}/policies/{policy}/promote", s.role(s.o.Promote)},
 		{"POST /api/v1/meshes/{mesh}/policies/{policy}/demote", s.role(s.o.Demote)},
 	}
@@ -53,6 +56,9 @@ func (s *Server) act(do func(r *http.Request, by string) error) http.HandlerFunc
 			return
 		}
 		s.o.Logger.Info("acted as asked", "method", r.Method, "path", r.URL.Path, "by", by)
+		for _, m := range s.o.Status().Meshes {
+			s.Changed(m.Name)
+		}
 		answer(w, http.StatusOK, Done{By: by})
 	}
 }

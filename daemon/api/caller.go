@@ -50,6 +50,21 @@ func (s *Server) caller(r *http.Request) (string, error) {
 	return "", fmt.Errorf("nobody may act here without authentication, and %s has neither basic_auth_users nor a client_ca_file for this request: %s", s.o.WebConfigFile, s.how())
 }
 
+// Caller says who asks, and whether he may act.
+type Caller struct {
+	MayAct bool   `json:"may_act"`
+	By     string `json:"by,omitempty"`  // in whose name it would be remembered
+	Why    string `json:"why,omitempty"` // he may not, and what to do about it
+}
+
+func (s *Server) whoAsks(r *http.Request) Caller {
+	by, err := s.caller(r)
+	if err != nil {
+		return Caller{Why: err.Error()}
+	}
+	return Caller{MayAct: true, By: by}
+}
+
 // matches reports whether a password is the one of a bcrypt hash. That takes a tenth of a second
 // on purpose, so that the pair that matched last is remembered.
 func (s *Server) matches(hash, password string) bool {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/windvane/windvane/daemon/ui"
 )
 
 // endpoint is a pattern of http.ServeMux, and what answers it. docs/api.md lists them.
@@ -18,8 +20,10 @@ type endpoint struct {
 	handler http.Handler
 }
 
-// path is the pattern without a method.
-func (e endpoint) path() string { return e.pattern[strings.IndexByte(e.pattern, '/'):] }
+// path is the pattern without a method, and without the mark of a path that has nothing below it.
+func (e endpoint) path() string {
+	return strings.TrimSuffix(e.pattern[strings.IndexByte(e.pattern, '/'):], "{$}")
+}
 
 func (s *Server) endpoints() []endpoint {
 	out := []endpoint{
@@ -28,7 +32,7 @@ func (s *Server) endpoints() []endpoint {
 		{"GET /metrics", promhttp.InstrumentMetricHandler(s.o.Registry,
 			promhttp.HandlerFor(s.o.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelError)}))},
 	}
-	out = slices.Concat(out, s.reading(), s.acting())
+	out = slices.Concat(out, s.reading(), s.acting(), dashboard())
 	if s.o.Alerts != nil {
 		out = append(out, endpoint{"POST /api/v1/alerts", s.known(s.o.Alerts)})
 	}
@@ -38,6 +42,19 @@ func (s *Server) endpoints() []endpoint {
 			endpoint{"GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace)})
 	}
 	return out
+}
+
+// dashboard are the endpoints of the pages for a browser. They may load what this server has,
+// unless --web.config.file says otherwise.
+func dashboard() []endpoint {
+	pages := ui.Handler()
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if w.Header().Get(policyHeader) == policyText {
+			w.Header().Set(policyHeader, ui.Policy)
+		}
+		pages.ServeHTTP(w, r)
+	})
+	return []endpoint{{"GET /{$}", h}, {"GET /assets/", h}, {"GET /favicon.svg", h}}
 }
 
 // metrics are the server's own. Their handler is the path of an endpoint, with the names of
@@ -63,6 +80,10 @@ func newMetrics(r *prometheus.Registry) metrics {
 
 // measure counts and times what an endpoint is asked.
 func (m metrics) measure(e endpoint) http.Handler {
+	if e.path() == eventsPath { // it lasts as long as somebody watches
+		m.requests.WithLabelValues(e.path(), "200")
+		return promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(prometheus.Labels{"handler": e.path()}), e.handler)
+	}
 	of := prometheus.Labels{"handler": e.path()}
 	m.requests.WithLabelValues(e.path(), "200") // both are there before the first
 	m.seconds.WithLabelValues(e.path())

@@ -53,11 +53,17 @@ func ownHost(header string, external *url.URL) bool {
 	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(address) != nil
 }
 
+// What keeps answers that are no pages from being used as such.
+const (
+	policyHeader = "Content-Security-Policy"
+	policyText   = "default-src 'none'; frame-ancestors 'none'"
+)
+
 // secure sets the headers that keep a browser from doing more with an answer than
 // showing it, except where --web.config.file has set them otherwise.
 func secure(h http.Header) {
 	for name, value := range map[string]string{
-		"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
+		policyHeader:                   policyText,
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Referrer-Policy":              "no-referrer",
 		"X-Content-Type-Options":       "nosniff",

@@ -96,6 +96,10 @@ func (r *rig) options() Options {
 			did(mesh + " " + level + " by " + by)
 			return nil
 		},
+		Refuse: func(_ context.Context, plan, by string) error {
+			did("refuse " + plan + " by " + by)
+			return nil
+		},
 		Approve: func(_ context.Context, plan, by string) error {
 			if plan == "broken" {
 				return errors.New("the disk is full")

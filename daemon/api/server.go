@@ -42,6 +42,7 @@ type Options struct {
 	Reload       func(context.Context) error
 	SetAuthority func(ctx context.Context, mesh, level, by string) error
 	Approve      func(ctx context.Context, plan, by string) error
+	Refuse       func(ctx context.Context, plan, by string) error
 	Alerts       http.Handler // of Alertmanager's messages; nil: none are received
 }
 
@@ -54,6 +55,7 @@ type Server struct {
 	turns   chan struct{} // to read the journal
 	metrics metrics
 	matched atomic.Pointer[[32]byte] // see matches
+	feed    feed
 	ready   atomic.Bool
 	serving sync.WaitGroup
 	started bool
@@ -106,7 +108,17 @@ func (s *Server) prefixed(h http.Handler) http.Handler {
 		return h
 	}
 	prefix := strings.TrimSuffix(s.o.ExternalURL.Path, "/")
-	return http.StripPrefix(prefix, h)
+	stripped := http.StripPrefix(prefix, h)
+	if prefix == "" {
+		return stripped
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == prefix { // what the dashboard loads lies beside it
+			http.Redirect(w, r, prefix+"/", http.StatusMovedPermanently)
+			return
+		}
+		stripped.ServeHTTP(w, r)
+	})
 }
 
 // Start serves until Stop. From now on the server is ready.
@@ -134,6 +146,7 @@ func (s *Server) ended(err error) {
 // Stop lets requests finish until the context ends, and closes the listeners.
 func (s *Server) Stop(ctx context.Context) error {
 	s.ready.Store(false)
+	s.feed.close()
 	var errs []error
 	if !s.started {
 		errs = append(errs, s.o.Listener.Close())

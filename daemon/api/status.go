@@ -27,8 +27,10 @@ type Mesh struct {
 	Name            string          `json:"name"`
 	Authority       string          `json:"authority"` // in force now
 	IntervalSeconds float64         `json:"interval_seconds"`
-	Cycle           uint64          `json:"cycle"` // 0: there was none yet
-	At              *time.Time      `json:"at"`    // of the last cycle; null: there was none yet
+	Cycle           uint64          `json:"cycle"`       // 0: there was none yet
+	At              *time.Time      `json:"at"`          // of the last cycle; null: there was none yet
+	AgeSeconds      *float64        `json:"age_seconds"` // since the last cycle ended, by the wall clock; null: there was none yet
+	Sentence        string          `json:"sentence"`    // what is done now, and why
 	Policy          string          `json:"policy"`
 	PolicyRole      string          `json:"policy_role"`
 	FallbackReason  string          `json:"fallback_reason,omitempty"`

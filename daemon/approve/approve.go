@@ -41,10 +41,12 @@ type Plan struct {
 type Desk struct {
 	mesh string
 
-	mu     sync.Mutex
-	plan   *Plan // nil: none waits
-	gone   string
-	goneID string
+	mu      sync.Mutex
+	plan    *Plan // nil: none waits
+	gone    string
+	goneID  string
+	refused *Plan  // the last one that a person refused; nil: none was
+	unsaid  string // of it, for the next cycle to record
 }
 
 // NewDesk returns an empty one.
@@ -70,6 +72,22 @@ func (d *Desk) Approve(id, by string) error {
 		if d.plan.By == "" {
 			d.plan.By = by
 		}
+		return nil
+	case id == d.goneID && id != "":
+		return &UnknownError{ID: id, Why: d.gone}
+	}
+	return &UnknownError{ID: id}
+}
+
+// Refuse takes the plan of this ID away. Until it would have expired, no plan is made that
+// moves the same knobs in the same directions.
+func (d *Desk) Refuse(id, by string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.plan != nil && d.plan.ID == id:
+		d.refused = d.plan
+		d.unsaid = d.drop("refused by " + by)
 		return nil
 	case id == d.goneID && id != "":
 		return &UnknownError{ID: id, Why: d.gone}
@@ -142,12 +160,13 @@ type Fresh struct {
 func (d *Desk) Review(f Fresh) (plan *Plan, gone string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	gone, d.unsaid = d.unsaid, ""
 	if d.plan != nil {
 		if why := d.plan.refuse(f); why != "" {
 			gone = d.drop(why)
 		}
 	}
-	if d.plan == nil && len(f.Changes) > 0 {
+	if d.plan == nil && len(f.Changes) > 0 && !d.refuses(f) {
 		d.plan = &Plan{
 			Mesh: d.mesh, Cycle: f.Cycle, At: f.At, Expires: f.At.Add(f.Expiry), Policy: f.Policy, Reason: f.Reason,
 			Live: f.Live.Clone(), Want: f.Want.Clone(), Changes: slices.Clone(f.Changes),
@@ -161,6 +180,19 @@ func (d *Desk) Review(f Fresh) (plan *Plan, gone string) {
 	return plan, gone
 }
 
+// refuses reports whether a person has said no to a plan of these changes.
+func (d *Desk) refuses(f Fresh) bool {
+	return d.refused != nil && f.At.Before(d.refused.Expires) && len(f.Changes) == len(d.refused.Changes) &&
+		!slices.ContainsFunc(d.refused.Changes, func(c policy.Change) bool { return !moves(f.Changes, c) })
+}
+
+// moves reports whether one of the changes moves the knob of c in its direction.
+func moves(changes []policy.Change, c policy.Change) bool {
+	return slices.ContainsFunc(changes, func(x policy.Change) bool {
+		return x.KnobID == c.KnobID && (x.To > x.From) == (c.To > c.From)
+	})
+}
+
 // refuse says why the fresh decision does not admit the plan; empty: it does.
 func (p *Plan) refuse(f Fresh) string {
 	if !f.Live.Equal(p.Live, policy.Rounding) {
@@ -170,8 +202,7 @@ func (p *Plan) refuse(f Fresh) string {
 		return "the guard does not pass it as it is any more: " + why
 	}
 	for _, c := range p.Changes {
-		i := slices.IndexFunc(f.Changes, func(x policy.Change) bool { return x.KnobID == c.KnobID })
-		if i < 0 || (f.Changes[i].To > f.Changes[i].From) != (c.To > c.From) {
+		if !moves(f.Changes, c) {
 			return fmt.Sprintf("the policy does not want to move %s that way any more", c.KnobID)
 		}
 	}

@@ -117,3 +117,29 @@ func TestAPlanExpires(t *testing.T) {
 		t.Errorf("nothing waits, and yet %q", gone)
 	}
 }
+
+// What a person refused is not asked again before it would have expired; what is something else is.
+func TestARefusedPlanIsNotMadeAgain(t *testing.T) {
+	d := NewDesk("shop")
+	live, want := action(.1, .5), action(.3, .4)
+	first, _ := d.Review(fresh(1, live, want))
+	if err := d.Refuse("0000", "alice"); err == nil {
+		t.Error("an unknown plan was refused")
+	}
+	if err := d.Refuse(first.ID, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Approve(first.ID, "bob"); err == nil || !strings.Contains(err.Error(), "refused by alice") {
+		t.Errorf("approved after it was refused: %v", err)
+	}
+	if p, gone := d.Review(fresh(2, live, action(.25, .45))); p != nil || !strings.Contains(gone, "refused by alice") {
+		t.Errorf("the same again: %+v, %q", p, gone)
+	}
+	if p, gone := d.Review(fresh(3, live, action(.3, .6))); p == nil || gone != "" {
+		t.Errorf("something else: %+v, %q", p, gone)
+	}
+	d.Drop("of no reason")
+	if p, _ := d.Review(fresh(13, live, want)); p == nil {
+		t.Error("after its time the same is not asked again")
+	}
+}

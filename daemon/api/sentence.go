@@ -1,0 +1,76 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/windvane/windvane/daemon/explain"
+	"github.com/windvane/windvane/plugins/policy"
+)
+
+// wordsLimit bounds the settings that a sentence names.
+const wordsLimit = 3
+
+// Say says in a sentence what is done with the mesh now, and why.
+func (m *Mesh) Say() string {
+	if m.At == nil {
+		return "There was no cycle yet."
+	}
+	out := m.what()
+	if m.Reason != "" && m.Hold == "" {
+		out += ": " + m.Reason
+	}
+	if m.FallbackReason != "" {
+		out += "; the active policy did not decide: " + m.FallbackReason
+	}
+	if m.Frozen != "" && m.Hold == "" {
+		out += "; only raising blocking is admitted: " + m.Frozen
+	}
+	return strings.ToUpper(out[:1]) + strings.TrimSuffix(out[1:], ".") + "."
+}
+
+func (m *Mesh) what() string {
+	who := m.Policy
+	if who == "" {
+		who = "windvane"
+	}
+	changes := settingsText(m.Plan)
+	switch {
+	case m.Hold != "":
+		code, _, _ := strings.Cut(m.Hold, " ") // a detail may be behind it
+		return "nothing is changed: " + explain.HoldText(code)
+	case m.Pending != nil && m.Pending.Approved != "":
+		return fmt.Sprintf("plan %s, approved by %s, is applied by the next cycle that admits it", m.Pending.ID, m.Pending.Approved)
+	case m.Pending != nil:
+		return fmt.Sprintf("plan %s waits for a person to approve %s", m.Pending.ID, settingsText(m.Pending.Changes))
+	case len(m.Plan) == 0:
+		return who + " changes nothing"
+	case m.Applied:
+		return who + " sets " + changes
+	}
+	return fmt.Sprintf("%s would set %s, which authority %s does not allow", who, changes, m.Authority)
+}
+
+// settingsText names changes as a person would.
+func settingsText(all []policy.Change) string {
+	var words []string
+	for _, c := range all[:min(len(all), wordsLimit)] {
+		words = append(words, changeText(c))
+	}
+	if n := len(all) - wordsLimit; n > 0 {
+		words = append(words, fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(words, ", ")
+}
+
+func changeText(c policy.Change) string {
+	switch c.Kind {
+	case policy.Blocking:
+		return fmt.Sprintf("blocking of %s from %.3g %% to %.3g %%", c.Target, 100*c.From, 100*c.To)
+	case policy.Weight:
+		return fmt.Sprintf("weight of %s on %s from %.3g %% to %.3g %%", c.Part, c.Target, 100*c.From, 100*c.To)
+	case policy.Replicas:
+		return fmt.Sprintf("replicas of %s from %g to %g", c.Target, c.From, c.To)
+	}
+	return fmt.Sprintf("%s from %.4g to %.4g", c.KnobID, c.From, c.To)
+}
