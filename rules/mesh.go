@@ -27,6 +27,7 @@ type Mesh struct {
 	Workloads      []Workload
 	Guard          Guard
 	Policies       []PolicyRef
+	Promotion      Promotion
 	// Alerts match the alerts of Alertmanager that are about this mesh, of those that do not
 	// name one in their label mesh; none: all are.
 	Alerts []*labels.Matcher

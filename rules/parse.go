@@ -103,6 +103,7 @@ func (r *reader) root(t *Table) {
 	for _, p := range t.Tables("policy") {
 		m.Policies = append(m.Policies, readPolicy(p, filepath.Dir(m.File)))
 	}
+	m.Promotion = readPromotion(t.Table("promotion"))
 	m.Alerts = readAlerts(t.Table("alerts"))
 	m.Reward = readReward(t.Table("reward"))
 }
