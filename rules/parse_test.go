@@ -38,6 +38,7 @@ func TestLoadOfTheDesignsExample(t *testing.T) {
 		Workloads: []Workload{{Name: "node-v1", Deployment: "default/node-v1", Minimum: 1, Maximum: 5, Cost: .2}},
 		Guard:     Guard{Authority: AuthorityObserve, MaxStep: .2, TotalBlocking: .5, ChangesPerHour: 600, OnDrift: OnDriftHold, ApprovalExpiry: 15 * time.Minute, OnStop: OnStopHold, OnNoData: OnNoDataHold, NoDataGrace: 10 * time.Minute, Cooldown: 2 * time.Second},
 		Policies:  []PolicyRef{{Name: "planner", Plugin: "planner", Role: RoleActive}},
+		Promotion: DefaultPromotion,
 	}
 	if d := cmp.Diff(want, got, plain); d != "" {
 		t.Errorf("mesh (-want +got):\n%s", d)
