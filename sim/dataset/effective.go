@@ -29,30 +29,36 @@ const maxLag = 1000
 
 func effectiveOf(service string, residuals []float64) Effective {
 	e := Effective{Service: service}
-	for _, v := range residuals {
+	e.Rows, e.Lag1, e.Worth = Worth(residuals)
+	return e
+}
+
+// Worth is how many independent values so many that follow each other are worth, as Effective
+// has it: known is how many are not NaN, lag1 their autocorrelation from one to the next. Their
+// mean is taken to be 0.
+func Worth(values []float64) (known int, lag1, worth float64) {
+	for _, v := range values {
 		if !math.IsNaN(v) {
-			e.Rows++
+			known++
 		}
 	}
-	if e.Rows == 0 {
-		return e
+	if known == 0 {
+		return 0, 0, 0
 	}
-	variance := covariance(residuals, 0)
+	variance := covariance(values, 0)
 	if !(variance > 0) {
-		e.Worth = float64(e.Rows) // nothing is left to resemble each other
-		return e
+		return known, 0, float64(known) // nothing is left to resemble each other
 	}
-	e.Lag1 = covariance(residuals, 1) / variance
+	lag1 = covariance(values, 1) / variance
 	sum := 0.0
-	for lag := 0; lag < min(maxLag, len(residuals)/2); lag += 2 {
-		pair := (covariance(residuals, lag) + covariance(residuals, lag+1)) / variance
+	for lag := 0; lag < min(maxLag, len(values)/2); lag += 2 {
+		pair := (covariance(values, lag) + covariance(values, lag+1)) / variance
 		if !(pair > 0) {
 			break
 		}
 		sum += pair
 	}
-	e.Worth = float64(e.Rows) / math.Max(1, 2*sum-1)
-	return e
+	return known, lag1, float64(known) / math.Max(1, 2*sum-1)
 }
 
 // covariance is that of values, whose mean is 0, and those lag later; of those pairs that are
