@@ -34,6 +34,7 @@ type Meter struct {
 	mu          sync.Mutex
 	start       time.Time // of the command
 	what        string
+	remark      string
 	begun       time.Time // of what
 	first       int       // done when it began
 	done, of    int       // of 0: nobody knows how much it is
@@ -65,9 +66,16 @@ func (m *Meter) Count(what string, done, of int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if what != m.what {
-		m.what, m.begun, m.first = what, time.Now(), done
+		m.what, m.remark, m.begun, m.first = what, "", time.Now(), done
 	}
 	m.done, m.of, m.counted = done, of, time.Now()
+}
+
+// Remark is said with what is being done, until that is something else.
+func (m *Meter) Remark(text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.remark = text
 }
 
 // Stop ends the meter, and clears its line. It may be called twice.
@@ -118,9 +126,17 @@ func (m *Meter) say(now time.Time) {
 	}
 }
 
-// line is, for example, "train: [#####...............] 75000 of 300000 steps learned,
-// 25000/s, 9 s left", or, where nobody can count, "train: fitting 45343 rows, 3 s".
+// line is what is said: how far it is, and the remark.
 func (m *Meter) line(now time.Time) string {
+	if m.remark == "" {
+		return m.far(now)
+	}
+	return m.far(now) + "; " + m.remark
+}
+
+// far is, for example, "train: [#####...............] 75000 of 300000 steps learned,
+// 25000/s, 9 s left", or, where nobody can count, "train: fitting 45343 rows, 3 s".
+func (m *Meter) far(now time.Time) string {
 	took := now.Sub(m.begun).Seconds()
 	if m.of <= 0 {
 		return fmt.Sprintf("%s: %s, %s", m.command, m.what, seconds(took))

@@ -34,11 +34,14 @@ func TestPlainLinesComeNowAndThen(t *testing.T) {
 		time.Sleep(3150 * time.Millisecond)
 		for i := range 150 {
 			m.Count("steps learned", 1000+10*i, 3000) // the first 1000 are of an earlier run
+			if i == 50 {
+				m.Remark("reward 2")
+			}
 			time.Sleep(100 * time.Millisecond)
 		}
 		want := "train: fitting 45343 rows, 2 s\n" +
 			"train: [######..............] 1000 of 3000 steps learned, 0 s\n" +
-			"train: [#############.......] 2000 of 3000 steps learned, 100/s, 10 s left\n"
+			"train: [#############.......] 2000 of 3000 steps learned, 100/s, 10 s left; reward 2\n"
 		if got := out.String(); got != want {
 			t.Errorf("said\n%swant\n%s", got, want)
 		}

@@ -117,5 +117,5 @@ func toTrained(t *policyv1.Trained) (policy.Trained, error) {
 	if n := len(t.GetSummary()); n > policyv1.MaxReason {
 		return policy.Trained{}, fmt.Errorf("summary of %d bytes, want at most %d", n, policyv1.MaxReason)
 	}
-	return policy.Trained{Artefact: t.GetArtefact(), Summary: t.GetSummary()}, nil
+	return policy.Trained{Artefact: t.GetArtefact(), Summary: printable(t.GetSummary())}, nil
 }

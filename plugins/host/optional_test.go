@@ -34,7 +34,7 @@ func (f *trainer) Train(ctx context.Context, t policy.Training) (policy.Trained,
 		return policy.Trained{Artefact: []byte{1}, Summary: strings.Repeat("x", 5000)}, nil
 	}
 	artefact := slices.Repeat([]byte{byte(t.Seed)}, 1<<20) // more than other answers may have
-	return policy.Trained{Artefact: artefact, Summary: fmt.Sprintf("%s %s", t.Settings, t.Simulator)}, nil
+	return policy.Trained{Artefact: artefact, Summary: fmt.Sprintf("%s\x1b%s", t.Settings, t.Simulator)}, nil
 }
 
 func (f *trainer) Export(_ context.Context, rows int) (policy.Table, error) {

@@ -171,6 +171,7 @@ func (s *session) describe(timeout time.Duration) error {
 	if n := len(s.description.Name) + len(s.description.Version); n > maxDescription {
 		return fmt.Errorf("describe: name and version of %d bytes, want at most %d", n, maxDescription)
 	}
+	s.description.Name, s.description.Version = printable(s.description.Name), printable(s.description.Version)
 	return nil
 }
 

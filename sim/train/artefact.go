@@ -71,13 +71,10 @@ func Write(dir string, card Card, artefact, system []byte) (string, error) {
 	if err := CheckName(card.Policy); err != nil {
 		return "", fmt.Errorf("artefact: %w", err)
 	}
-	card.Version = 1
-	card.Artefact, card.Model = digest(artefact), digest(system)
-	text, err := json.MarshalIndent(card, "", "  ")
+	text, err := card.Text(artefact, system)
 	if err != nil {
-		return "", fmt.Errorf("artefact: card: %w", err)
+		return "", err
 	}
-	text = append(text, '\n')
 	path := filepath.Join(dir, card.name(text))
 	if _, err := os.Stat(path); err == nil {
 		if _, err := Read(path); err != nil {
@@ -99,6 +96,17 @@ func Write(dir string, card Card, artefact, system []byte) (string, error) {
 		return "", errors.Join(fmt.Errorf("artefact: %w", err), os.RemoveAll(tmp))
 	}
 	return path, nil
+}
+
+// Text is the card as Write writes it for these files.
+func (c Card) Text(artefact, system []byte) ([]byte, error) {
+	c.Version = 1
+	c.Artefact, c.Model = digest(artefact), digest(system)
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("artefact: card: %w", err)
+	}
+	return append(text, '\n'), nil
 }
 
 // fill writes files that everybody may read (the daemon is rarely who trains), and

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 // Options say which plugin is checked, and on what.
 type Options struct {
 	Command []string      // the program and its arguments
+	SHA256  string        // of the program, hexadecimal, verified before each start; empty: not verified
 	Config  policy.Config // what it is configured with; its settings have to be good ones
 
 	// Observation is what it is asked about, and scattered around: complete, with valid
@@ -179,7 +179,7 @@ func Check(ctx context.Context, o Options, show func(Result)) (*Report, error) {
 			break
 		}
 	}
-	report.Policy, report.Version, report.Output = r.description.Name, r.description.Version, r.output.last()
+	report.Policy, report.Version, report.Output = r.description.Name, r.description.Version, r.output.Last()
 	return report, nil
 }
 
@@ -199,10 +199,10 @@ func newRun(o Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{o: o, sockets: dir, output: &tail{}, samples: sample(o)}
+	r := &run{o: o, sockets: dir, output: &Tail{}, samples: sample(o)}
 	r.host = host.New(host.Options{
-		Name: hostName, Path: o.Command[0], Args: o.Command[1:], SocketDir: dir, Config: o.Config,
-		Logger: slog.New(&tailHandler{tail: r.output}),
+		Name: hostName, Path: o.Command[0], Args: o.Command[1:], SocketDir: dir, Config: o.Config, SHA256: o.SHA256,
+		Logger: r.output.Logger(),
 		// It is to be started again as often as the checks end it.
 		Restarts: host.Restarts{First: time.Millisecond, Min: time.Millisecond, Max: time.Second, Window: 24 * time.Hour, Crashes: 1 << 20},
 	})

@@ -18,7 +18,7 @@ type run struct {
 	o           Options
 	sockets     string // the directory of its sockets
 	host        *host.Host
-	output      *tail
+	output      *Tail
 	description policy.Description
 	samples     []policy.Observation
 	known       []answer // to the samples, of the first time they were asked

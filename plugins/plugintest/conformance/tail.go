@@ -16,13 +16,16 @@ const tailLines = 10
 // chatter is what go-plugin writes for every plugin in Go.
 var chatter = []string{"configuring server automatic mTLS", "plugin address"}
 
-// tail keeps the last lines that a plugin wrote.
-type tail struct {
+// Tail keeps the last lines that a plugin wrote. The zero value has none.
+type Tail struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (t *tail) add(line string) {
+// Logger is for host.Options: it keeps what comes from the plugin.
+func (t *Tail) Logger() *slog.Logger { return slog.New(&tailHandler{tail: t}) }
+
+func (t *Tail) add(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.lines) == tailLines {
@@ -31,7 +34,8 @@ func (t *tail) add(line string) {
 	t.lines = append(t.lines, line)
 }
 
-func (t *tail) last() []string {
+// Last returns the lines.
+func (t *Tail) Last() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.lines)
@@ -39,7 +43,7 @@ func (t *tail) last() []string {
 
 // tailHandler keeps what a host logs of its plugin's output, and nothing of the host's.
 type tailHandler struct {
-	tail   *tail
+	tail   *Tail
 	plugin bool // what is logged comes from the plugin
 }
 
