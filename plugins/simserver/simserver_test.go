@@ -14,10 +14,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
+	"github.com/windvane/windvane/plugins/simclient"
 	"github.com/windvane/windvane/plugins/simserver"
 	"github.com/windvane/windvane/sim/env"
 	"github.com/windvane/windvane/sim/env/envtest"
@@ -49,11 +49,11 @@ func TestCycleOfLoads(t *testing.T) {
 	if err := e.Reset(1, first); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := e.steps(make([]int32, 5*2))
+	answer, err := e.Steps(make([]int32, 5*2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := slices.Concat(first, floats(answer.GetObservations()))
+	seen := slices.Concat(first, simclient.Floats(answer.GetObservations()))
 	for i := range 6 {
 		if next := math.Mod(float64(seen[2*i])+.5, 1.5); i < 5 && float64(seen[2*i+2]) != next || seen[2*i] != seen[2*i+1] {
 			t.Fatalf("loads %v; want both services at 0, .5, 1, and round again", seen)
@@ -63,13 +63,13 @@ func TestCycleOfLoads(t *testing.T) {
 
 // run opens an environment and takes the steps of actions ([step][lane][axis] of all
 // lanes) that are its lanes', so many in each request; it returns all bytes, by step.
-func run(t *testing.T, client policyv1.SimulatorClient, all, first, lanes int, actions []int32, split ...int) (obs, rewards [][]byte) {
+func run(t *testing.T, client *grpc.ClientConn, all, first, lanes int, actions []int32, split ...int) (obs, rewards [][]byte) {
 	t.Helper()
 	e, err := open(client, &policyv1.OpenRequest{Lanes: int32(lanes), FirstLane: int32(first), Horizon: 4, StepLimit: 1, Loads: &policyv1.Loads{Hold: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Reset(7, nil); err != nil {
+	if err := e.Reset(7, make([]float32, e.NumLanes()*e.ObservationSize())); err != nil {
 		t.Fatal(err)
 	}
 	const axes = 2
@@ -79,7 +79,7 @@ func run(t *testing.T, client policyv1.SimulatorClient, all, first, lanes int, a
 			part = append(part, actions[first*axes:][:lanes*axes]...)
 			actions = actions[all*axes:]
 		}
-		answer, err := e.steps(part)
+		answer, err := e.Steps(part)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestSaysWhatItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := e.opened
+	o := e.Opened()
 	if o.GetMesh() != "m" || o.GetReward() != "something" || o.GetMostSteps() < 1000 {
 		t.Errorf("%v", o)
 	}
@@ -199,13 +199,13 @@ func TestRefusesWhatIsOutOfOrder(t *testing.T) {
 		"step 1 of 1: env: step: lane 1: category 4 of axis 1":     {opening, reset, step(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0)},
 		"category -1 of axis 0":                                    {opening, reset, step(255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)},
 	} {
-		stream, err := client.Run(context.Background())
+		stream, err := policyv1.NewSimulatorClient(client).Run(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := &remote{stream: stream}
 		for _, r := range requests {
-			_, err = e.ask(r)
+			_ = stream.Send(r) // Recv has the reason
+			_, err = stream.Recv()
 		}
 		if got := status.Code(err).String() + ": " + status.Convert(err).Message(); !strings.Contains(got, want) {
 			t.Errorf("%s, want %q", got, want)
@@ -222,12 +222,12 @@ func TestEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- simserver.Serve(ctx, l, scenario()) }()
-	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := simclient.Dial("unix:" + socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	e, err := open(policyv1.NewSimulatorClient(conn), &policyv1.OpenRequest{Lanes: 1})
+	e, err := open(conn, &policyv1.OpenRequest{Lanes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestEndsWithItsContext(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if _, err := e.stream.Recv(); status.Code(err) != codes.Unavailable {
+	if _, err := e.Steps(nil); status.Code(err) != codes.Unavailable {
 		t.Errorf("a client hears %v, want Unavailable", err)
 	}
 }
