@@ -78,6 +78,17 @@ type show struct {
 
 // Run shows the demo. The same seed and lengths give the same rows.
 func Run(ctx context.Context, o Options) (*Result, error) {
+	s, err := newShow(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.play(ctx); err != nil {
+		return nil, err
+	}
+	return s.result, nil
+}
+
+func newShow(o Options) (*show, error) {
 	scenario, err := NewScenario(o.Seed, o.Lengths)
 	if err != nil {
 		return nil, err
@@ -90,10 +101,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	for _, c := range Controllers {
 		s.tallies[c] = newTally(scenario, mesh.Knobs())
 	}
-	if err := s.play(ctx); err != nil {
-		return nil, err
-	}
-	return s.result, nil
+	return s, nil
 }
 
 // play tells the story: the autopilot's station first observes and explores alone,
@@ -255,14 +263,7 @@ func (s *show) train(pilot *station.Station) (*train.Tabular, string, error) {
 func (s *show) act(ctx context.Context, pilot *station.Station, artefact string) error {
 	n := s.scenario.Lengths.Act
 	s.Screen.Part(3, fmt.Sprintf("authority act: %d intervals of load never seen, a burst, a node that loses a third of its capacity", n))
-	relative, err := filepath.Rel(s.dirOf(ControllerTabular), artefact)
-	if err != nil {
-		return fmt.Errorf("demo: %w", err)
-	}
-	if err := reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
-		{Name: "planner", Plugin: "planner", Role: rules.RoleActive, Artefact: relative},
-		{Name: "rules", Plugin: "rules", Role: rules.RoleFallback},
-	}}); err != nil {
+	if err := s.handOver(ctx, pilot, artefact); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
@@ -278,6 +279,18 @@ func (s *show) act(ctx context.Context, pilot *station.Station, artefact string)
 		s.Done(s.result, pilot.State(), pilot.URL())
 	}
 	return nil
+}
+
+// handOver has the trained policy decide, in a process of its own.
+func (s *show) handOver(ctx context.Context, pilot *station.Station, artefact string) error {
+	relative, err := filepath.Rel(s.dirOf(ControllerTabular), artefact)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
+		{Name: "planner", Plugin: "planner", Role: rules.RoleActive, Artefact: relative},
+		{Name: "rules", Plugin: "rules", Role: rules.RoleFallback},
+	}})
 }
 
 // compare runs a controller of its own on part 3's load.
