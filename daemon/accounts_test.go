@@ -64,6 +64,7 @@ func TestErrorBudgetsSurvive(t *testing.T) {
 	for _, want := range []string{
 		`windvane_slo_error_budget_remaining_ratio{mesh="shop",service="compute",signal="latency"} -`,
 		`windvane_slo_burn_rate{mesh="shop",service="compute",signal="latency",window="3d"} `,
+		`windvane_slo_error_budget_burning{mesh="shop",service="compute",signal="latency"} 1`,
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no metric %s", want)

@@ -9,6 +9,7 @@ import (
 type budgetMetrics struct {
 	left   *prometheus.GaugeVec // mesh, service, signal
 	burn   *prometheus.GaugeVec // mesh, service, signal, window
+	fast   *prometheus.GaugeVec // mesh, service, signal
 	shared *prometheus.GaugeVec // mesh, budget
 }
 
@@ -16,6 +17,7 @@ func newBudgetMetrics(gauge func(name, help string, labels ...string) *prometheu
 	return budgetMetrics{
 		left:   gauge("windvane_slo_error_budget_remaining_ratio", "Share of an objective's error budget that is left over its window; below 0: overspent.", "mesh", "service", "signal"),
 		burn:   gauge("windvane_slo_burn_rate", "Mean error of an objective over a window, in error budgets.", "mesh", "service", "signal", "window"),
+		fast:   gauge("windvane_slo_error_budget_burning", "1 where an objective burns its error budget too fast, over both windows of a pair.", "mesh", "service", "signal"),
 		shared: gauge("windvane_slo_shared_budget_remaining_ratio", "Share that is left of an error budget that several objectives share.", "mesh", "budget"),
 	}
 }
@@ -23,12 +25,14 @@ func newBudgetMetrics(gauge func(name, help string, labels ...string) *prometheu
 func (m budgetMetrics) forget() {
 	m.left.Reset()
 	m.burn.Reset()
+	m.fast.Reset()
 	m.shared.Reset()
 }
 
 func (m budgetMetrics) set(mesh string, s *standing) {
 	for _, o := range s.objectives {
 		setKnown(m.left, o.Left, mesh, o.Service, o.Signal)
+		m.fast.WithLabelValues(mesh, o.Service, o.Signal).Set(is(o.Burning != nil))
 		for _, b := range o.Burn {
 			setKnown(m.burn, b.Rate, mesh, o.Service, o.Signal, model.Duration(b.Window).String())
 		}

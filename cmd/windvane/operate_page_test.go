@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/promql/parser"
-
 	"github.com/windvane/windvane/internal/console"
 )
 
@@ -134,22 +132,6 @@ func manifestHas(t *testing.T, kind, name string) bool {
 		}
 	}
 	return false
-}
-
-// Each expression to alert on is PromQL.
-func TestOperatePageAlerts(t *testing.T) {
-	page, _ := operateBlocks(t)
-	_, table, _ := strings.Cut(page, "| expression | means |")
-	table, _, _ = strings.Cut(table, "\n\n")
-	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(table, -1)
-	if len(rows) < 5 {
-		t.Fatalf("%d rows in\n%s", len(rows), table)
-	}
-	for _, row := range rows {
-		if _, err := parser.NewParser(parser.Options{}).ParseExpr(row[1]); err != nil {
-			t.Errorf("%s: %v", row[1], err)
-		}
-	}
 }
 
 // Each file that the page says is installed is in the package, and each metric in docs/metrics.md.
