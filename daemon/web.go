@@ -36,6 +36,7 @@ func (d *Daemon) newServer() (*api.Server, error) {
 			out, err := d.Policy(mesh, policy)
 			return out, coded(err)
 		},
+		Promise: d.promised,
 		Promote: func(mesh, policy, by string, q api.RoleRequest) error {
 			return coded(d.PromotePolicy(mesh, policy, roles.Word{By: by, Reason: q.Reason, At: time.Now()}, q.Force))
 		},

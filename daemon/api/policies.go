@@ -12,7 +12,7 @@ import (
 type Policy struct {
 	Mesh     string    `json:"mesh"`
 	Name     string    `json:"name"`
-	Role     string    `json:"role"`               // active, shadow, candidate, retired or fallback
+	Role     string    `json:"role"`               // active, canary, shadow, candidate, retired or fallback
 	Since    time.Time `json:"since,omitzero"`     // it has that role
 	By       string    `json:"by,omitempty"`       // the person who gave it; empty: the rules file
 	Reason   string    `json:"reason,omitempty"`   // of that person
@@ -67,7 +67,30 @@ type PolicyDetail struct {
 	Policy
 	Settings json.RawMessage `json:"settings,omitempty"` // of the rules file
 	Card     json.RawMessage `json:"card,omitempty"`     // of the artefact
+	Gate     []GateItem      `json:"gate,omitempty"`     // of a shadow, and of a canary: what it has to show, item by item
+	Gap      []ModelGap      `json:"gap,omitempty"`      // of the active policy and of a canary: its model against what is measured
 	Refusals []Refusal       `json:"refusals"`           // what speaks against promoting it now
+}
+
+// GateItem is one thing that a policy has to show before it is promoted.
+type GateItem struct {
+	Item  string `json:"item"`
+	State string `json:"state"`           // pass, fail, not_enough_data or not_required
+	Why   string `json:"why"`             // with figures
+	Needs string `json:"needs,omitempty"` // what is missing
+}
+
+// ModelGap is how far a model, as it was trained, is from what is measured, for one objective in
+// one region of the settings. Null: not known.
+type ModelGap struct {
+	Service   string   `json:"service"`
+	Signal    string   `json:"signal"`
+	Region    string   `json:"region"` // open or shed: nothing or something of the service is blocked; even or skewed: its routing
+	Intervals int      `json:"intervals"`
+	Median    *float64 `json:"median"`   // of measured/predicted - 1
+	Upper     *float64 `json:"upper"`    // its .95 quantile
+	Carried   *float64 `json:"carried"`  // carried load over what the settings admit, less 1
+	Violated  *float64 `json:"violated"` // share of intervals that broke the objective, less the share that was expected
 }
 
 // Refusal says why a policy is not promoted.

@@ -34,6 +34,9 @@ func (s *Server) reading() []endpoint {
 		get("/api/v1/plans", func(*http.Request) (any, error) { return s.o.Plans(), nil }),
 		get("/api/v1/decisions", func(r *http.Request) (any, error) { return s.decisions(r, time.Now()) }),
 		get("/api/v1/decisions/{id}", s.decision),
+		{"GET /api/v1/decisions/{id}/text", http.HandlerFunc(s.decisionText)},
+		get("/api/v1/meshes/{mesh}/services/{service}/history", s.history),
+		get("/api/v1/meshes/{mesh}/services/{service}/promise", s.promise),
 		get("/api/v1/caller", func(r *http.Request) (any, error) { return s.whoAsks(r), nil }),
 		{"GET " + eventsPath, http.HandlerFunc(s.events)},
 		{"/api/v1/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/sim/promise"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -73,6 +74,12 @@ func (r *rig) options() Options {
 				Card: []byte(`{"policy": "tabular", "mesh": "shop"}`), Refusals: []Refusal{},
 			}, nil
 		},
+		Promise: func(mesh, service string) (*Promise, error) {
+			return &Promise{
+				Mesh: mesh, Service: service, At: at, Signal: "latency", Bound: .05, Target: .95, Offered: 40, Supported: true, Policy: "planner",
+				Points: []promise.Point{{Target: .95, Carried: new(38.), Low: new(36.), High: new(39.)}},
+			}, nil
+		},
 		Promote: func(mesh, policy, by string, q RoleRequest) error {
 			if policy == "slow" && !q.Force {
 				return &Error{http.StatusConflict, errors.New("mesh shop: policy slow is not promoted: its plugin does not answer, and the fallback would decide: it was stopped (plugin_down); " +
@@ -117,8 +124,9 @@ func journalOf(t *testing.T, change policy.Change) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	services := []policy.Service{{Name: "checkout", Objectives: []policy.Objective{{Signal: "latency", Kind: policy.LatencyObjective, Bound: .05, Budget: .05, Margin: .1}}}}
 	for i, body := range []any{
-		journal.Intent{Cycle: 1, Authority: "act", Policy: "planner", PolicyRole: "active", Decision: &policy.Decision{Reason: "shed"}, Plan: []policy.Change{change}, Act: true},
+		journal.Intent{Cycle: 1, Authority: "act", Policy: "planner", PolicyRole: "active", Decision: &policy.Decision{Reason: "shed"}, Services: services, Knobs: []policy.Knob{{KnobID: change.KnobID, Service: "checkout", Max: 1}}, Plan: []policy.Change{change}, Act: true},
 		journal.Outcome{Cycle: 1, Result: journal.ResultConverged},
 		journal.Intent{Cycle: 2, Authority: "act", Hold: "no_data"},
 	} {

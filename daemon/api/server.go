@@ -37,6 +37,7 @@ type Options struct {
 	Plans        func() []Plan
 	Policies     func() []Policy
 	Policy       func(mesh, policy string) (*PolicyDetail, error)
+	Promise      func(mesh, service string) (*Promise, error)
 	Promote      func(mesh, policy, by string, q RoleRequest) error
 	Demote       func(mesh, policy, by string, q RoleRequest) error
 	Reload       func(context.Context) error

@@ -226,7 +226,7 @@ func (o Objective) now() string {
 func (p Plugin) text() string {
 	switch {
 	case p.Quarantined:
-		return "in quarantine: " + p.LastError
+		return "in quarantine; mend it, and reload: " + p.LastError
 	case !p.Up:
 		return "down: " + p.LastError
 	}
