@@ -353,6 +353,9 @@ func TestForwardsLogs(t *testing.T) {
 	if _, err := start(t, "exits", logged); err == nil {
 		t.Error("no error")
 	}
+	if _, err := start(t, "exits"); err == nil || !strings.HasSuffix(err.Error(), "(the process ended: exit status 3, after it wrote: no licence found)") {
+		t.Errorf("error %v, want its last words", err)
+	}
 	if want := `msg="no licence found" plugin=exits`; !strings.Contains(out.String(), want) {
 		t.Errorf("no %q in the log:\n%s", want, out.String())
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,6 +37,9 @@ type lines struct {
 	count     int       // lines in it
 	left      int       // those of them that were left out
 	panicking bool      // the Go runtime is printing why the plugin ends
+
+	mu    sync.Mutex // guards what follows
+	words string     // see last
 }
 
 var _ io.Writer = (*lines)(nil)
@@ -71,6 +75,9 @@ func (l *lines) end() {
 	}
 	text := strings.ToValidUTF8(string(line), "\ufffd")
 	level := slog.LevelDebug
+	if !l.panicking { // of a panic the first line says what it is
+		l.keep(text)
+	}
 	l.panicking = l.panicking || strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")
 	if l.panicking {
 		level = slog.LevelError
@@ -94,6 +101,9 @@ func (l *lines) record(line []byte) bool {
 	if !ok || !known {
 		return false
 	}
+	if level >= slog.LevelError {
+		l.keep(message)
+	}
 	var attrs []any
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if !strings.HasPrefix(key, "@") { // of hclog itself
@@ -106,6 +116,22 @@ func (l *lines) record(line []byte) bool {
 	}
 	l.write(level, message, slog.Group("fields", attrs...)) // a group, so that none passes for the host's
 	return true
+}
+
+// maxWords bounds what last returns, in bytes.
+const maxWords = 500
+
+func (l *lines) keep(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.words = text[:min(len(text), maxWords)]
+}
+
+// last is the last line that is no record, or a record of an error: mostly why it ends.
+func (l *lines) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return printable(l.words)
 }
 
 // admitted reports whether there is room for a line in this window.
@@ -140,6 +166,7 @@ func (l *lines) write(level slog.Level, message string, attrs ...slog.Attr) {
 type stderr struct {
 	io.ReadCloser
 	lines *lines
+	read  func() // is called at the end
 }
 
 // Read returns at the end, when all has been logged.
@@ -147,6 +174,7 @@ func (s stderr) Read([]byte) (int, error) {
 	_, _ = io.Copy(s.lines, s.ReadCloser) // the error is the end of the process, which its owner knows
 	s.lines.end()
 	s.lines.missed()
+	s.read()
 	return 0, io.EOF
 }
 

@@ -46,7 +46,9 @@ type process struct {
 	stdout, stderr *os.File // read ends
 	lifeline       *os.File // write end; see policyv1.LifelineEnv
 	ended          chan struct{}
-	err            error // how it ended; read after ended is closed
+	err            error         // how it ended; read after ended is closed
+	heard          chan struct{} // closed when its standard error was read to the end
+	hear           func()        // closes it
 }
 
 var _ runner.Runner = (*process)(nil)
@@ -54,7 +56,9 @@ var _ runner.Runner = (*process)(nil)
 func newProcess(path string, args []string, said *lines) *process {
 	cmd := exec.Command(path, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return &process{cmd: cmd, said: said, ended: make(chan struct{})}
+	p := &process{cmd: cmd, said: said, ended: make(chan struct{}), heard: make(chan struct{})}
+	p.hear = sync.OnceFunc(func() { close(p.heard) })
+	return p
 }
 
 // Start runs the command. The context is not used: starting does not wait.
@@ -157,11 +161,28 @@ func (p *process) fate() string {
 		return ""
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.killed && !p.cmd.ProcessState.Exited() {
+	killed := p.killed
+	p.mu.Unlock()
+	if killed && !p.cmd.ProcessState.Exited() {
 		return ""
 	}
-	return p.cmd.ProcessState.String()
+	return p.ending()
+}
+
+// ending says how a process ended, which it has, with its last words if it was not killed.
+func (p *process) ending() string {
+	how := p.cmd.ProcessState.String()
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
+		return how
+	}
+	select {
+	case <-p.heard:
+	case <-time.After(2 * drain): // nobody reads it
+	}
+	if words := p.said.last(); words != "" {
+		how += ", after it wrote: " + words
+	}
+	return how
 }
 
 // pid returns the process's id; 0 before it was started.
@@ -179,7 +200,7 @@ func (p *process) ID() string { return strconv.Itoa(p.pid()) }
 
 func (p *process) Name() string                    { return p.cmd.Path }
 func (p *process) Stdout() io.ReadCloser           { return p.stdout }
-func (p *process) Stderr() io.ReadCloser           { return stderr{p.stderr, p.said} }
+func (p *process) Stderr() io.ReadCloser           { return stderr{p.stderr, p.said, p.hear} }
 func (p *process) Diagnose(context.Context) string { return "" }
 
 // PluginToHost admits no address but a socket in the directory that was made for

@@ -32,7 +32,7 @@ func (h *Host) supervise(ctx context.Context) {
 		}
 		wait, quarantine := s.history.failed(h.options.Now(), h.options.Now().Sub(began), h.options.Random())
 		if quarantine {
-			h.options.Logger.Error("plugin in quarantine", "err", err, "failures", h.options.Restarts.Crashes)
+			h.options.Logger.Error("plugin in quarantine: it stays down until it is mended and windvane is reloaded", "err", err, "failures", h.options.Restarts.Crashes)
 			s.current.status.Quarantined = true
 			s.down(err.Error())
 			<-ctx.Done()
@@ -87,7 +87,7 @@ func (s *supervisor) watch(ctx context.Context, session *session) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-session.process.ended:
-			return fmt.Errorf("the process ended: %s", session.process.cmd.ProcessState)
+			return fmt.Errorf("the process ended: %s", session.process.ending())
 		case req := <-s.configs:
 			err := session.configure(req.ctx, s.options.StartTimeout, req.config)
 			if err == nil {
