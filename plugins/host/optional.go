@@ -100,6 +100,8 @@ func (s *session) train(ctx context.Context, t policy.Training) (policy.Trained,
 		return policy.Trained{}, errors.New("it ended without an artefact")
 	case ctx.Err() != nil:
 		return policy.Trained{}, ctx.Err()
+	case s.ctx.Err() != nil || status.Code(err) == codes.Unavailable:
+		return policy.Trained{}, errors.New("it ended before it had trained")
 	case status.Code(err) == codes.ResourceExhausted:
 		return policy.Trained{}, fmt.Errorf("an answer that is too large; an artefact has at most %d bytes: %w", policyv1.MaxArtefact, rpcError(err))
 	default:

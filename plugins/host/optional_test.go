@@ -59,7 +59,7 @@ func TestTrain(t *testing.T) {
 		t.Errorf("%d bytes, summary %q, progress %q", len(got.Artefact), got.Summary, told)
 	}
 	for settings, want := range map[string]string{
-		"fails": "plugin trains: train: no simulator at unix:/x", "exits": "exit status 3",
+		"fails": "plugin trains: train: no simulator at unix:/x", "exits": "it ended before it had trained (the process ended: exit status 3",
 		"nothing": "the artefact is empty", "huge": "an artefact has at most 62914560 bytes", "talks": "summary of 5000 bytes",
 	} {
 		training.Settings = fmt.Appendf(nil, "%q", settings)

@@ -31,6 +31,9 @@ func NewTrial(m *rules.Mesh, d *dataset.Dataset, trained *train.Tabular, seed ui
 	return &Trial{arena{evaluation: e, on: OnModel, truth: e.truth, trained: trained}}, nil
 }
 
+// Shorten limits each run to so many intervals.
+func (t *Trial) Shorten(intervals int) { t.arena.intervals = intervals }
+
 // Run judges a policy that is configured. Its first error is the trial's. A policy that is
 // deterministic gets the same report again.
 func (t *Trial) Run(ctx context.Context, name string, p policy.Policy, progress Progress) (Report, error) {

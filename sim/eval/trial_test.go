@@ -26,7 +26,8 @@ func tried(t *testing.T, e *evaluation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trial.arena.intervals, trial.arena.Policies = 150, []string{Tabular, Threshold}
+	trial.Shorten(150)
+	trial.arena.Policies = []string{Tabular, Threshold}
 	table, err := e.full.Table.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -12,11 +12,11 @@ type Plugin struct {
 	SHA256   string          `json:"sha256"`             // of the program
 	Settings json.RawMessage `json:"settings,omitempty"` // as the rules file has them
 	Summary  string          `json:"summary"`            // the policy's own, of its training
-	Trial    []Tried         `json:"trial,omitempty"`    // on the model that it was trained on; none: there was nothing to judge by
+	Judged   []Judgement     `json:"judged,omitempty"`   // on the model that it was trained on; none: there was nothing to judge by
 }
 
-// Tried is how a policy did in a trial on one load, beside the best that there is.
-type Tried struct {
+// Judgement is how a policy did on one load, beside the best that there is.
+type Judgement struct {
 	Load     string             `json:"load"`                   // "seen" or "unseen"
 	Carried  float64            `json:"carried_ratio"`          // nominal, of all that is offered
 	Violated map[string]float64 `json:"violated_ratio"`         // by service with a bound
