@@ -211,7 +211,27 @@ export interface Card {
 export interface PolicyDetail extends Policy {
   settings?: unknown;
   card?: Card;
+  gate?: GateItem[];
+  gap?: ModelGap[];
   refusals: { code: string; why: string }[] | null;
+}
+
+export interface GateItem {
+  item: string;
+  state: string; // pass, fail, not_enough_data or not_required
+  why: string;
+  needs?: string;
+}
+
+export interface ModelGap {
+  service: string;
+  signal: string;
+  region: string;
+  intervals: number;
+  median: number | null;
+  upper: number | null;
+  carried: number | null;
+  violated: number | null;
 }
 
 /** ApiError carries what the daemon says is wrong, and what to do. */
@@ -263,3 +283,54 @@ export async function act(method: "PUT" | "POST", path: string, body: unknown): 
 
 /** path joins parts, each escaped. */
 export const path = (...parts: (string | number)[]): string => parts.map((p) => encodeURIComponent(p)).join("/");
+
+export interface History {
+  mesh: string;
+  service: string;
+  at: string[];
+  offered: (number | null)[];
+  carried: (number | null)[];
+  blocking: (number | null)[];
+  objectives: {
+    signal: string;
+    bound?: number;
+    value: (number | null)[];
+    expected: (number | null)[];
+    margin: (number | null)[];
+  }[];
+  marks: Mark[];
+  complete: boolean;
+}
+
+export interface Mark {
+  at: string;
+  kind: string;
+  decision?: number;
+  text: string;
+}
+
+export interface PromisePoint {
+  target: number;
+  carried: number | null;
+  carried_low: number | null;
+  carried_high: number | null;
+  carried_all: number | null;
+  replicas: number | null;
+  broken_ratio: number | null;
+}
+
+export interface PromiseAnswer {
+  at: string;
+  signal: string;
+  bound: number;
+  target: number;
+  kept_ratio: number | null;
+  offered: number;
+  carried: number | null;
+  supported: boolean;
+  policy: string;
+  artefact: string;
+  configurations: number;
+  expected: { carried: number; broken_ratio: number; replicas: number | null } | null;
+  points: PromisePoint[];
+}

@@ -7,6 +7,7 @@ export const unknown = "unknown";
 
 /** digits writes v with n significant digits, but no more than two decimals unless it is small. */
 export function digits(v: number, n = 3): string {
+  if (v === 0) return "0";
   const size = Math.abs(v);
   if (size >= 1e6) return (v / 1e6).toPrecision(n) + " M";
   const whole = size < 1 ? 1 : Math.floor(Math.log10(size)) + 1;

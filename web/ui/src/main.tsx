@@ -1,22 +1,32 @@
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { duration } from "./format";
 import { now, start, useClock, useLive } from "./live";
+import { Decisions } from "./decisions";
+import { ModelPage } from "./model";
 import { Overview } from "./overview";
 import { Note } from "./parts";
+import { Policies } from "./policies";
+import { PromisePage } from "./promise";
 import { to, useRoute } from "./route";
+import { ServicePage } from "./service";
 
 const pages: { page: string; title: string; also?: string[] }[] = [
   { page: "overview", title: "Overview", also: ["service"] },
+  { page: "decisions", title: "Decisions" },
+  { page: "policies", title: "Policies" },
+  { page: "model", title: "Model" },
+  { page: "promise", title: "Price of a promise" },
 ];
 
 function App() {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const here = pages.find((p) => p.page === route.page || p.also?.includes(route.page));
-  const place = [route.page, ...route.parts].join("/");
+  const place = [route.page, ...(route.page === "decisions" ? [] : route.parts)].join("/"); // decisions are read side by side
   const first = useRef(true);
   useEffect(() => {
     document.title = `${here?.title ?? "Nothing here"} – windvane`;
@@ -47,6 +57,11 @@ function App() {
       <Lost />
       <main ref={main} id="main" tabIndex={-1}>
         {route.page === "overview" && <Overview />}
+        {route.page === "service" && <ServicePage key={place} mesh={route.parts[0] ?? ""} service={route.parts[1] ?? ""} />}
+        {route.page === "decisions" && <Decisions id={Number(route.parts[0]) || null} mesh={route.query.get("mesh") ?? ""} />}
+        {route.page === "policies" && <Policies />}
+        {route.page === "model" && <ModelPage mesh={route.parts[0] ?? ""} policy={route.parts[1] ?? ""} />}
+        {route.page === "promise" && <PromisePage mesh={route.parts[0] ?? ""} service={route.parts[1] ?? ""} />}
         {!here && <p>There is no such page. The pages are named above.</p>}
       </main>
     </>
