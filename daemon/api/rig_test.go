@@ -77,7 +77,7 @@ func (r *rig) options() Options {
 		Promise: func(mesh, service string) (*Promise, error) {
 			return &Promise{
 				Mesh: mesh, Service: service, At: at, Signal: "latency", Bound: .05, Target: .95, Offered: 40, Supported: true, Policy: "planner",
-				Points: []promise.Point{{Target: .95, Carried: new(38.), Low: new(36.), High: new(39.)}},
+				Points: []promise.Point{{Target: .95, Carried: new(38.), All: new(50.), Low: new(48.), High: new(51.)}},
 			}, nil
 		},
 		Promote: func(mesh, policy, by string, q RoleRequest) error {

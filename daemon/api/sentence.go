@@ -30,9 +30,9 @@ func (m *Mesh) Say() string {
 }
 
 func (m *Mesh) what() string {
-	who := m.Policy
-	if who == "" {
-		who = "windvane"
+	who := "windvane"
+	if m.Policy != "" {
+		who = "policy " + m.Policy
 	}
 	changes := settingsText(m.Plan)
 	switch {
@@ -51,24 +51,35 @@ func (m *Mesh) what() string {
 	return fmt.Sprintf("%s would set %s, which authority %s does not allow", who, changes, m.Authority)
 }
 
-// settingsText names changes as a person would.
+// settingsText names changes as a person would. The weights of a route are one thing.
 func settingsText(all []policy.Change) string {
 	var words []string
-	for _, c := range all[:min(len(all), wordsLimit)] {
-		words = append(words, changeText(c))
+	for rest := all; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Kind == policy.Weight && rest[n].Kind == rest[0].Kind && rest[n].Target == rest[0].Target {
+			n++
+		}
+		words = append(words, changeText(rest[:n]))
+		rest = rest[n:]
 	}
-	if n := len(all) - wordsLimit; n > 0 {
-		words = append(words, fmt.Sprintf("%d more", n))
+	if n := len(words) - wordsLimit; n > 0 {
+		words = append(words[:wordsLimit], fmt.Sprintf("%d more", n))
 	}
 	return strings.Join(words, ", ")
 }
 
-func changeText(c policy.Change) string {
+// changeText is of one setting, or of the weights of one route.
+func changeText(of []policy.Change) string {
+	c := of[0]
 	switch c.Kind {
 	case policy.Blocking:
 		return fmt.Sprintf("blocking of %s from %.3g %% to %.3g %%", c.Target, 100*c.From, 100*c.To)
 	case policy.Weight:
-		return fmt.Sprintf("weight of %s on %s from %.3g %% to %.3g %%", c.Part, c.Target, 100*c.From, 100*c.To)
+		var parts []string
+		for _, x := range of {
+			parts = append(parts, fmt.Sprintf("%s from %.3g %% to %.3g %%", x.Part, 100*x.From, 100*x.To))
+		}
+		return fmt.Sprintf("weights of %s (%s)", c.Target, strings.Join(parts, ", "))
 	case policy.Replicas:
 		return fmt.Sprintf("replicas of %s from %g to %g", c.Target, c.From, c.To)
 	}

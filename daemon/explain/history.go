@@ -43,6 +43,8 @@ type Mark struct {
 	Kind     string    `json:"kind"`               // change, hold, fallback, alert, role, release or note
 	Decision uint64    `json:"decision,omitempty"` // ID of the decision that it is of
 	Text     string    `json:"text"`
+
+	Changes []policy.Change `json:"changes,omitempty"` // of settings of the service, or of workloads
 }
 
 // serviceCycles bounds, with many services, how many cycles a History is of: an intent is of all
@@ -174,8 +176,8 @@ func (h *history) point(r journal.Record, i *journal.Intent) {
 			x.Value, x.Margin, x.Expected = append(x.Value, valid(i.State.Find(out.Service, o.Signal))), append(x.Margin, &margin), append(x.Expected, nil)
 		}
 	}
-	if text := h.changed(i); text != "" {
-		h.mark(Mark{At: r.At, Kind: "change", Decision: r.Seq, Text: text})
+	if changed := h.changed(i); len(changed) > 0 {
+		h.mark(Mark{At: r.At, Kind: "change", Decision: r.Seq, Text: changes(changed), Changes: changed})
 	}
 }
 
@@ -199,16 +201,16 @@ func (x *ObjectiveOver) pad(n int) {
 	}
 }
 
-// changed says what a cycle set that is about the service; empty: nothing.
-func (h *history) changed(i *journal.Intent) string {
+// changed is what a cycle set that is about the service.
+func (h *history) changed(i *journal.Intent) []policy.Change {
 	if !i.Act {
-		return ""
+		return nil
 	}
 	of := map[policy.KnobID]bool{}
 	for _, k := range i.Knobs {
 		of[k.KnobID] = k.Service == h.out.Service || k.Kind == policy.Replicas
 	}
-	return changes(slices.DeleteFunc(slices.Clone(i.Plan), func(c policy.Change) bool { return !of[c.KnobID] }))
+	return slices.DeleteFunc(slices.Clone(i.Plan), func(c policy.Change) bool { return !of[c.KnobID] })
 }
 
 // began marks what the last point's cycle began: the cycle before it did not have it.

@@ -36,13 +36,14 @@ type Question struct {
 type Point struct {
 	Target float64 `json:"target"` // share of intervals within the bound
 
-	// Requests/s that the service carries; Low and High where the chances of a violation are at
-	// the ends of their 90 % interval. Null: nothing is expected to keep the target.
+	// Requests/s that the service carries, and all services together, at whose cost it may be
+	// that one keeps its target. Low and High are where the chances of a violation are at the
+	// ends of their 90 % interval. Null: nothing is expected to keep the target.
 	Carried *float64 `json:"carried"`
-	Low     *float64 `json:"carried_low"`
-	High    *float64 `json:"carried_high"`
+	All     *float64 `json:"carried_all"`
+	Low     *float64 `json:"carried_all_low"`
+	High    *float64 `json:"carried_all_high"`
 
-	All      *float64 `json:"carried_all"`  // requests/s of all services together
 	Replicas *float64 `json:"replicas"`     // pods in all; null also where no workload is scaled
 	Broken   *float64 `json:"broken_ratio"` // chance that the service's bound is broken in an interval
 }
@@ -90,10 +91,10 @@ func Frontier(q Question) (points []Point, inside bool, err error) {
 			}
 		}
 		if c := w.best(all, target, quantile); c != nil {
-			p.Low = &c.carried
+			p.Low = &c.all
 		}
 		if c := w.best(all, target, -quantile); c != nil {
-			p.High = &c.carried
+			p.High = &c.all
 		}
 		points = append(points, p)
 	}

@@ -76,7 +76,7 @@ func TestFrontierFalls(t *testing.T) {
 			t.Errorf("target %g carries %g, more than a lower one", p.Target, *p.Carried)
 		}
 		last = *p.Carried
-		if *p.Broken > 1-p.Target || p.High == nil || *p.High < *p.Carried || p.Low != nil && *p.Low > *p.Carried || p.Replicas != nil {
+		if *p.Broken > 1-p.Target || p.High == nil || *p.High < *p.All || p.Low != nil && *p.Low > *p.All || p.Replicas != nil {
 			t.Errorf("%+v", p)
 		}
 		if *p.All != *p.Carried+5 {
