@@ -168,7 +168,7 @@ func fits(ctx context.Context, builtin string, artefact *train.Artefact) error {
 
 func (d *Daemon) hostOptions(declared config.Plugin, ref rules.PolicyRef, conf policy.Config) host.Options {
 	o := host.Options{
-		Name: ref.Name, Config: conf, Deadline: declared.Deadline, SocketDir: d.o.RuntimeDirectory,
+		Name: ref.Name, Config: conf, Deadline: declared.Deadline, StartTimeout: declared.StartTimeout, SocketDir: d.o.RuntimeDirectory,
 		SHA256: declared.SHA256, Logger: d.o.Logger, Random: d.o.Random,
 	}
 	if declared.Builtin != "" {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -19,10 +20,16 @@ func (p *policies) begin(ctx context.Context) {
 	}
 }
 
+// patience is how long the cycles wait for the active policy's first start, of a plugin that
+// may take longer for it.
+const patience = config.DefaultStartTimeout
+
 // start is begin, and waits for the active policy's first start. That one does not start is
 // no reason not to run: it is started again, and meanwhile the fallback decides.
 func (p *policies) start(ctx context.Context, active string, logger *slog.Logger) {
 	p.begin(ctx)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := p.ready(ctx, active); err != nil {
 		logger.Error("the plugin did not start; the fallback policy decides until it does", "policy", active, "err", err)
 	}

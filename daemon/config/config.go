@@ -22,6 +22,9 @@ import (
 // DefaultDeadline is how long a plugin may take for one decision.
 const DefaultDeadline = 500 * time.Millisecond
 
+// DefaultStartTimeout is how long a plugin may take to start.
+const DefaultStartTimeout = 10 * time.Second
+
 // DefaultAlertExpiry is three times the repeat_interval of deploy/alertmanager.
 const DefaultAlertExpiry = 15 * time.Minute
 
@@ -100,12 +103,23 @@ type Plugin struct {
 	Command  []string      // program and arguments; empty with Builtin
 	SHA256   string        // of the program, lower-case hex; empty: not checked
 	Deadline time.Duration // for one decision
+
+	// StartTimeout is for each of its handshake, its description and its configuration.
+	StartTimeout time.Duration
 }
 
 // Load reads windvane.toml and every rules file that it names. builtins are the
 // names that plugin.NAME.builtin may have. What is wrong in the files comes as
 // rules.Problems, those of windvane.toml first.
 func Load(path string, builtins []string) (*Config, error) {
+	l, err := load(path, builtins)
+	if err != nil {
+		return nil, err
+	}
+	return l.config, nil
+}
+
+func load(path string, builtins []string) (*loader, error) {
 	src, err := rules.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -124,7 +138,7 @@ func Load(path string, builtins []string) (*Config, error) {
 		return nil, err
 	}
 	l.warn()
-	return l.config, nil
+	return l, nil
 }
 
 // Warnings returns what is allowed but unwise, in windvane.toml and in the rules files.

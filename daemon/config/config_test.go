@@ -43,9 +43,9 @@ func TestLoad(t *testing.T) {
 		Alerts:     Alerts{CredentialsFile: "good/secrets/alerts", Username: "alertmanager", PasswordFile: "/etc/secret", Expiry: time.Hour},
 		Journal:    Journal{MaximumAge: 7 * 24 * time.Hour, MaximumSize: 512 << 20},
 		Plugins: []Plugin{
-			{Name: "mine", Command: []string{"good/bin/mine", "--flag"}, Deadline: 5 * time.Second},
-			{Name: "planner", Builtin: "tabular", Deadline: DefaultDeadline},
-			{Name: "sealed", Command: []string{"/usr/bin/sealed"}, SHA256: strings.Repeat("0a", 32), Deadline: DefaultDeadline},
+			{Name: "mine", Command: []string{"good/bin/mine", "--flag"}, Deadline: 5 * time.Second, StartTimeout: time.Minute},
+			{Name: "planner", Builtin: "tabular", Deadline: DefaultDeadline, StartTimeout: DefaultStartTimeout},
+			{Name: "sealed", Command: []string{"/usr/bin/sealed"}, SHA256: strings.Repeat("0a", 32), Deadline: DefaultDeadline, StartTimeout: DefaultStartTimeout},
 		},
 	}
 	ignore := cmp.Options{cmpopts.IgnoreFields(Config{}, "Meshes"), cmpopts.IgnoreUnexported(Config{}, promconfig.ProxyConfig{})}

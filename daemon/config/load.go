@@ -201,7 +201,10 @@ func BadURL(text string) string {
 }
 
 func (l *loader) plugin(name string, t *rules.Table) Plugin {
-	p := Plugin{Name: name, Deadline: t.Duration("deadline", DefaultDeadline, time.Millisecond)}
+	p := Plugin{
+		Name: name, Deadline: t.Duration("deadline", DefaultDeadline, time.Millisecond),
+		StartTimeout: t.Duration("start_timeout", DefaultStartTimeout, time.Second),
+	}
 	switch {
 	case t.Has("builtin") && t.Has("command"):
 		t.Invalid("command", "excludes builtin", "a plugin is one or the other")

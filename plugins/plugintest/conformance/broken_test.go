@@ -37,6 +37,8 @@ func plugin(mode string) int {
 	case "older":
 		fmt.Printf("1|0|unix|%s/x|grpc\n", os.Getenv("PLUGIN_UNIX_SOCKET_DIR"))
 		time.Sleep(time.Minute)
+	case "imports":
+		time.Sleep(500 * time.Millisecond)
 	case "lingers":
 		defer time.Sleep(time.Minute)
 	}
@@ -254,5 +256,21 @@ func TestSoundPluginPasses(t *testing.T) {
 	}
 	if _, err := conformance.Check(t.Context(), conformance.Options{Command: o.Command, Only: []string{"speed"}}, nil); err == nil || !strings.Contains(err.Error(), `no check "speed"; there are start, settings`) {
 		t.Errorf("an unknown check: %v", err)
+	}
+}
+
+// A plugin that needs long to start is given the time that it is declared with.
+func TestStartTimeout(t *testing.T) {
+	o := options(t, "imports")
+	o.Only = []string{"start"}
+	for timeout, want := range map[time.Duration]string{100 * time.Millisecond: "timeout while waiting for plugin to start", 15 * time.Second: ""} {
+		o.StartTimeout = timeout
+		report, err := conformance.Check(t.Context(), o, func(conformance.Result) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(report.Results[0].Findings, "\n"); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("with a time-out of %s: %q, want %q", timeout, got, want)
+		}
 	}
 }

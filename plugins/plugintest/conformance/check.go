@@ -23,11 +23,12 @@ type Options struct {
 	// signals. The knobs have to be those of the artefact, if there is one.
 	Observation policy.Observation
 
-	Deadline time.Duration // of a decision; 0: 500 ms
-	Calls    int           // in the check of its memory; 0: 10,000
-	Samples  int           // observations, in the checks that compare answers; 0: 100
-	Only     []string      // names of checks; empty: all of Checks
-	Seed     uint64        // of how observations are scattered
+	StartTimeout time.Duration // as host.Options has it; 0: 10 s
+	Deadline     time.Duration // of a decision; 0: 500 ms
+	Calls        int           // in the check of its memory; 0: 10,000
+	Samples      int           // observations, in the checks that compare answers; 0: 100
+	Only         []string      // names of checks; empty: all of Checks
+	Seed         uint64        // of how observations are scattered
 }
 
 // Result is what came of one check.
@@ -119,7 +120,7 @@ var checks = []check{
 		(*run).memory,
 	},
 	{
-		"kill", "After kill -9 it is back within 5 s, and answers as before.",
+		"kill", "After kill -9 it is back within 5 s, or a start time-out that is longer than usual, and answers as before.",
 		"Start fast, keep nothing on disk that a sudden end leaves half-written, and let nothing depend on the process.",
 		(*run).kill,
 	},
@@ -148,6 +149,9 @@ func (e errSkipped) Error() string { return e.why }
 // at once, and before it an empty one with the check's name. The error is of the checks
 // themselves, or of a context that ended.
 func Check(ctx context.Context, o Options, show func(Result)) (*Report, error) {
+	if o.StartTimeout == 0 {
+		o.StartTimeout = usualStart
+	}
 	if o.Deadline == 0 {
 		o.Deadline = 500 * time.Millisecond
 	}
@@ -202,7 +206,7 @@ func newRun(o Options) (*run, error) {
 	r := &run{o: o, sockets: dir, output: &Tail{}, samples: sample(o)}
 	r.host = host.New(host.Options{
 		Name: hostName, Path: o.Command[0], Args: o.Command[1:], SocketDir: dir, Config: o.Config, SHA256: o.SHA256,
-		Logger: r.output.Logger(),
+		StartTimeout: o.StartTimeout, Logger: r.output.Logger(),
 		// It is to be started again as often as the checks end it.
 		Restarts: host.Restarts{First: time.Millisecond, Min: time.Millisecond, Max: time.Second, Window: 24 * time.Hour, Crashes: 1 << 20},
 	})

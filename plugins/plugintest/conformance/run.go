@@ -25,14 +25,14 @@ type run struct {
 	times       []time.Duration
 }
 
-// startTime is how long a plugin may take to be up again.
-const startTime = 10 * time.Second
+// usualStart is how long a plugin may take to start where nothing else is said.
+const usualStart = 10 * time.Second
 
 // ready waits until the plugin is up.
 func (r *run) ready(ctx context.Context) error {
-	for end := time.Now().Add(startTime); !r.host.Status().Up; {
+	for end := time.Now().Add(r.o.StartTimeout); !r.host.Status().Up; {
 		if time.Now().After(end) || ctx.Err() != nil {
-			return fmt.Errorf("it is not up again within %s: %s", startTime, r.host.Status().LastError)
+			return fmt.Errorf("it is not up again within %s: %s", r.o.StartTimeout, r.host.Status().LastError)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -134,7 +134,7 @@ func (r *run) start(ctx context.Context) (string, error) {
 }
 
 func (r *run) settings(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	ctx, cancel := context.WithTimeout(ctx, r.o.StartTimeout)
 	defer cancel()
 	var errs []error
 	for _, settings := range []string{`{"no_such_setting": 1}`, `{`, `[]`} {
@@ -147,7 +147,7 @@ func (r *run) settings(ctx context.Context) (string, error) {
 		case errors.Is(err, host.ErrDown):
 			return "", fmt.Errorf("it ended over the settings %s: %s", settings, r.fate())
 		case errors.Is(err, context.DeadlineExceeded):
-			return "", fmt.Errorf("the settings %s get no answer within %s", settings, startTime)
+			return "", fmt.Errorf("the settings %s get no answer within %s", settings, r.o.StartTimeout)
 		}
 	}
 	if err := r.host.Configure(ctx, r.o.Config); err != nil {
@@ -275,7 +275,7 @@ func (r *run) export(ctx context.Context) (string, error) {
 	if !r.description.Exports {
 		return "", errSkipped{"it does not export a table"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	ctx, cancel := context.WithTimeout(ctx, r.o.StartTimeout)
 	defer cancel()
 	most := 0
 	for _, rows := range []int{1, 20} {
