@@ -22,6 +22,8 @@ type Document struct {
 	tables  []*Table
 	invalid Problems
 	wrong   map[string]bool // keys of invalid
+	asked   []*Asked
+	own     map[string]bool // paths of keys that are the user's own
 }
 
 // ReadFile reads a file of configuration: regular, and of at most MaxFileSize.
@@ -46,7 +48,7 @@ func ReadFile(path string) ([]byte, error) {
 // is the name that problems carry. The error is of type Problems. The caller
 // asks the table for all it knows, then Document.Problems for what was wrong.
 func ParseDocument(file string, src []byte) (*Document, *Table, error) {
-	d := &Document{file: file, wrong: map[string]bool{}}
+	d := &Document{file: file, wrong: map[string]bool{}, own: map[string]bool{}}
 	if len(src) > MaxFileSize {
 		return nil, nil, Problems{tooLarge(file)}
 	}
@@ -113,7 +115,7 @@ func (d *Document) Problems() Problems {
 }
 
 func (d *Document) open(path string, values map[string]any) *Table {
-	t := &Table{doc: d, path: path, values: values, known: map[string]bool{}}
+	t := &Table{doc: d, path: path, values: values, known: map[string]bool{}, asks: map[string]*Asked{}}
 	d.tables = append(d.tables, t)
 	return t
 }

@@ -48,6 +48,7 @@ func readFreeze(t *Table) guard.FreezeWindow {
 // instant reads a time with its offset from UTC, as a date of TOML or a string; zero
 // where there is none.
 func instant(t *Table, key string) time.Time {
+	t.ask(key).Want = "a time"
 	if !t.Has(key) {
 		return time.Time{}
 	}

@@ -18,6 +18,7 @@ type Table struct {
 	path   string
 	values map[string]any
 	known  map[string]bool
+	asks   map[string]*Asked
 }
 
 // Path returns the path of a key of this table, of the table itself for "".
@@ -36,6 +37,7 @@ func (t *Table) Invalid(key, message, hint string) {
 // Has reports whether the key is present.
 func (t *Table) Has(key string) bool {
 	t.known[key] = true
+	t.ask(key)
 	_, ok := t.values[key]
 	return ok
 }
@@ -51,6 +53,7 @@ func (t *Table) IsText(key string) bool {
 func (t *Table) Require(keys ...string) bool {
 	all := true
 	for _, key := range keys {
+		t.ask(key).Required = true
 		if !t.Has(key) {
 			t.Invalid(key, "is missing", "")
 			all = false
@@ -68,6 +71,9 @@ const maxItems = 1000
 func (t *Table) Keys() []string {
 	keys := sortedKeys(t.values)
 	for _, k := range keys {
+		if !t.known[k] {
+			t.doc.own[t.Path(k)] = true
+		}
 		t.known[k] = true
 	}
 	if !t.few("", len(keys)) {
@@ -86,6 +92,7 @@ func (t *Table) few(key string, n int) bool {
 
 // Text reads a string.
 func (t *Table) Text(key, fallback string) string {
+	t.ask(key).Fallback = fallback
 	if v, ok := read[string](t, key, "a string"); ok {
 		return v
 	}
@@ -94,6 +101,7 @@ func (t *Table) Text(key, fallback string) string {
 
 // OneOf reads a string that is one of the given words.
 func (t *Table) OneOf(key, fallback string, words ...string) string {
+	t.ask(key).Fallback, t.ask(key).Words = fallback, words
 	v, ok := read[string](t, key, "a string")
 	if !ok {
 		return fallback
@@ -125,6 +133,8 @@ func (t *Table) Texts(key string) []string {
 
 // Number reads a finite number within [least, most].
 func (t *Table) Number(key string, fallback, least, most float64) float64 {
+	t.ask(key).Want = "a number"
+	t.between(key, fallback, least, most)
 	if !t.Has(key) {
 		return fallback
 	}
@@ -147,6 +157,7 @@ func (t *Table) Number(key string, fallback, least, most float64) float64 {
 
 // Whole reads a whole number within [least, most].
 func (t *Table) Whole(key string, fallback, least, most int) int {
+	t.between(key, fallback, least, most)
 	v, ok := read[int64](t, key, "a whole number")
 	if !ok {
 		return fallback
@@ -160,6 +171,7 @@ func (t *Table) Whole(key string, fallback, least, most int) int {
 
 // Bool reads true or false.
 func (t *Table) Bool(key string, fallback bool) bool {
+	t.ask(key).Fallback = fallback
 	if v, ok := read[bool](t, key, "true or false"); ok {
 		return v
 	}
@@ -168,6 +180,7 @@ func (t *Table) Bool(key string, fallback bool) bool {
 
 // Duration reads a duration as Prometheus writes it, of at least the given length.
 func (t *Table) Duration(key string, fallback, least time.Duration) time.Duration {
+	t.between(key, fallback, least, nil)
 	v, ok := read[string](t, key, `a duration such as "5s"`)
 	if !ok {
 		return fallback
@@ -195,6 +208,7 @@ func (t *Table) Table(key string) *Table {
 
 // Tables opens the tables of an array of tables.
 func (t *Table) Tables(key string) []*Table {
+	t.ask(key).Want = "an array of tables"
 	if !t.Has(key) {
 		return nil
 	}
@@ -237,6 +251,7 @@ func (t *Table) asked() []string { return slices.Sorted(maps.Keys(t.known)) }
 // read returns the value of a key if it is present and of type T.
 func read[T any](t *Table, key, want string) (T, bool) {
 	v, ok := t.values[key].(T)
+	t.ask(key).Want = want
 	if t.Has(key) && !ok {
 		t.Invalid(key, "is "+kind(t.values[key])+", want "+want, "")
 	}
