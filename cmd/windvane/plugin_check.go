@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 
+	"github.com/windvane/windvane/daemon/config"
 	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/plugintest/conformance"
-	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/plugins/training"
 	"github.com/windvane/windvane/sim/train"
 )
 
@@ -26,15 +28,17 @@ func addPluginCheck(plugin *kingpin.CmdClause, commands map[string]func() error,
 	c := plugin.Command("check", "Run a policy plugin as the daemon would, and say where it is not as it has to be. Exit code 1: it is not.")
 	artefact := c.Flag("artefact", "Directory of the trained artefact that it decides with; its mesh is what the plugin is asked about.").PlaceHolder("DIRECTORY").String()
 	settings := c.Flag("settings", "The plugin's settings, a JSON object.").PlaceHolder("JSON").String()
-	deadline := c.Flag("deadline", "Time for one decision.").Default("500ms").Duration()
+	deadline := c.Flag("deadline", "Time for one decision, as deadline of [plugin.NAME].").Default(config.DefaultDeadline.String()).Duration()
+	startTimeout := c.Flag("start-timeout", "Time to start, as start_timeout of [plugin.NAME].").Default(config.DefaultStartTimeout.String()).Duration()
 	calls := c.Flag("calls", "Decisions over which its memory is watched.").Default("10000").Int()
 	only := c.Flag("only", "A check to run, the start apart; may be given again. There are: "+strings.Join(conformance.Checks(), ", ")+".").PlaceHolder("CHECK").Enums(conformance.Checks()...)
 	asJSON := c.Flag("json", "Print the results as JSON.").Bool()
 	command := c.Arg("command", "The program, and its arguments; write -- before a program whose arguments begin with a dash.").Required().Strings()
 	commands["plugin check"] = func() error {
-		o := conformance.Options{Command: slices.Clone(*command), Deadline: *deadline, Calls: *calls, Only: *only, Seed: 1}
-		if *calls < 100 || *deadline <= 0 {
-			return usageError{fmt.Errorf("plugin check: --calls %d, --deadline %s: want at least 100 calls and more than no time", *calls, *deadline)}
+		o := conformance.Options{Command: slices.Clone(*command), StartTimeout: *startTimeout, Deadline: *deadline, Calls: *calls, Only: *only, Seed: 1}
+		if *calls < 100 || *deadline <= 0 || *startTimeout < time.Second {
+			return usageError{fmt.Errorf("plugin check: --calls %d, --deadline %s, --start-timeout %s: want at least 100 calls, more than no time, and a second to start",
+				*calls, *deadline, *startTimeout)}
 		}
 		path, err := exec.LookPath(o.Command[0])
 		if err == nil {
@@ -68,40 +72,8 @@ func aboutMesh(o *conformance.Options, artefact, settings string) error {
 		return usageError{fmt.Errorf("plugin check: %w", err)}
 	}
 	o.Config.Card, o.Config.Artefact = a.Text, a.Policy
-	o.Observation = carded(a.Card)
+	o.Observation = training.Observation(a.Card)
 	return nil
-}
-
-// carded is an observation of the mesh of an artefact: half of the load that it knows,
-// nothing blocked, all traffic of a route at its first destination.
-func carded(card train.Card) policy.Observation {
-	o := policy.Observation{Mesh: card.Mesh, At: time.Unix(0, 0).UTC(), Knobs: card.Knobs, Limits: policy.Limits{MaxStep: 1, TotalBlocking: 1}}
-	target := ""
-	for _, k := range card.Knobs {
-		value := k.Min
-		if k.Kind == policy.Weight {
-			if value = 0; k.Target != target {
-				target, value = k.Target, 1
-			}
-		}
-		o.Live = append(o.Live, policy.Setting{KnobID: k.KnobID, Value: value})
-	}
-	for _, s := range card.Services {
-		load := (s.Offered.Min + s.Offered.Max) / 2
-		o.Services = append(o.Services, policy.Service{Name: s.Service, Value: 1, Objectives: []policy.Objective{
-			{Signal: s.Signal, Kind: policy.LatencyObjective, Bound: .1, Budget: .05, Margin: s.Margin},
-		}})
-		for _, signal := range []policy.Signal{
-			{Name: s.Signal, Role: policy.RoleLatency, Value: .05},
-			{Name: "offered load", Role: policy.RoleOffered, Value: load},
-			{Name: "carried load", Role: policy.RoleCarried, Value: load},
-		} {
-			signal.Service, signal.Status, signal.At = s.Service, policy.Valid, o.At
-			o.State = append(o.State, signal)
-		}
-	}
-	o.State.Sort()
-	return o
 }
 
 func checkPlugin(o conformance.Options, asJSON bool, stdout io.Writer) error {
@@ -134,21 +106,27 @@ func checkPlugin(o conformance.Options, asJSON bool, stdout io.Writer) error {
 	if asJSON {
 		return nil
 	}
-	return declaration(o.Command, stdout)
+	return declaration(o, stdout)
 }
 
 // declaration prints what an operator writes into windvane.toml for the plugin.
-func declaration(command []string, stdout io.Writer) error {
-	program, err := os.ReadFile(command[0])
+func declaration(o conformance.Options, stdout io.Writer) error {
+	program, err := os.ReadFile(o.Command[0])
 	if err != nil {
 		return err
 	}
 	var quoted []string
-	for _, c := range command {
+	for _, c := range o.Command {
 		quoted = append(quoted, fmt.Sprintf("%q", c))
 	}
 	sum := sha256.Sum256(program)
-	_, err = fmt.Fprintf(stdout, "For windvane.toml:\n\n[plugin.NAME]\ncommand = [%s]\nsha256 = %q\n",
-		strings.Join(quoted, ", "), hex.EncodeToString(sum[:]))
+	text := fmt.Sprintf("For windvane.toml:\n\n[plugin.NAME]\ncommand = [%s]\nsha256 = %q\n", strings.Join(quoted, ", "), hex.EncodeToString(sum[:]))
+	if o.Deadline != config.DefaultDeadline {
+		text += fmt.Sprintf("deadline = %q\n", model.Duration(o.Deadline))
+	}
+	if o.StartTimeout != config.DefaultStartTimeout {
+		text += fmt.Sprintf("start_timeout = %q\n", model.Duration(o.StartTimeout))
+	}
+	_, err = io.WriteString(stdout, text)
 	return err
 }
