@@ -251,6 +251,7 @@ func (d *Daemon) launch(ctx context.Context, g *generation, resumes map[string]l
 	g.left.Store(int64(len(g.meshes)))
 	for _, m := range g.meshes {
 		m.alive()
+		g.running.Go(func() { m.trials.load(soft, d.journal.Dir(), m.options.Logger) })
 		g.running.Go(func() {
 			if d.run(soft, hard, m) && g.left.Add(-1) == 0 {
 				d.end()
@@ -321,6 +322,9 @@ func (d *Daemon) reload(ctx context.Context) error {
 	old.halt(ctx)
 	for _, m := range old.meshes {
 		resumes[m.rules.Name] = m.loop.Resume()
+		if now := g.find(m.rules.Name); now != nil {
+			now.trials = m.trials
+		}
 	}
 	d.metrics.forget()
 	d.current.Store(g)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/daemon/promotion"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 )
@@ -37,3 +38,9 @@ func Registry(d *Daemon) *prometheus.Registry { return d.registry }
 
 // FeedMetrics counts a report that no run is as quick to make.
 func FeedMetrics(d *Daemon, r loop.Report) { d.metrics.cycle(r, 5*time.Second, 0) }
+
+// FeedPromotion has the metrics say what they say when a block of cycles is whole.
+func FeedPromotion(d *Daemon, mesh, policy string, items []promotion.Item, regions []*promotion.Region) {
+	d.metrics.promotion.gate(mesh, policy, items)
+	d.metrics.promotion.gap(mesh, regions)
+}

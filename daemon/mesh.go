@@ -26,7 +26,7 @@ type mesh struct {
 	options   loop.Options // without what an earlier loop leaves, and what follows from the roles of policies
 	policies  *policies
 	standings *standings
-	agrees    agreement
+	trials    *trials
 	loop      *loop.Loop // nil until start; used by one goroutine at a time
 	revision  uint64     // of the roles that it keeps to; likewise
 	accounts  *accounts  // likewise
@@ -61,7 +61,7 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	if d.desks[m.Name] == nil {
 		d.desks[m.Name] = approve.NewDesk(m.Name)
 	}
-	return &mesh{rules: m, policies: p, standings: &standings{mesh: m.Name, store: d.roles, policies: p}, woken: make(chan string, 1), releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
+	return &mesh{rules: m, policies: p, standings: &standings{mesh: m.Name, store: d.roles, policies: p, step: d.o.step}, trials: &trials{mesh: m.Name, journal: d.journal}, woken: make(chan string, 1), releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
 		Mesh: m, Observer: observer, Actuator: newActuator(m, actuate.Group{routes, replicas}), Journal: d.journal,
 		Fallback: p.fallback, Timeout: timeout,
 		Authority: d.authority.Mesh(m.Name), Demoter: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
@@ -202,7 +202,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 		}
 		begun := d.o.Since()
 		m.takeOver(hard)
-		m.recast(logger)
+		m.recast(d, logger)
 		report := m.cycle(hard, at, why)
 		d.metrics.cycle(report, m.rules.Interval, d.o.Since()-begun)
 		d.metrics.observeStages(report, &m.settling)
@@ -214,7 +214,7 @@ func (d *Daemon) run(ctx, hard context.Context, m *mesh) bool {
 		if report.Err != nil {
 			logger.Warn("something failed in the cycle", "cycle", report.Intent.Cycle, "hold", report.Intent.Hold, "err", report.Err)
 		}
-		m.agrees.count(&report)
+		m.try(d, &report)
 		m.last.Store(&report)
 		m.alive()
 		if d.server != nil {

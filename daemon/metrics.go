@@ -43,6 +43,7 @@ type metrics struct {
 	settings   settingMetrics
 	sources    queryMetrics
 	verify     verifyMetrics
+	promotion  promotionMetrics
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -84,6 +85,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		settings:   newSettingMetrics(gauge),
 		sources:    newQueryMetrics(r, counter, gauge),
 		verify:     newVerifyMetrics(counter, gauge),
+		promotion:  newPromotionMetrics(gauge),
 	}
 	m.seconds = newHistogram(r, "windvane_loop_duration_seconds", "How long a cycle took.", "mesh")
 	m.stages = newHistogram(r, "windvane_loop_stage_duration_seconds",
@@ -111,6 +113,7 @@ func (m *metrics) forget() {
 	m.authority.forget()
 	m.settings.forget()
 	m.verify.forget()
+	m.promotion.forget()
 	m.sources.last.Reset()
 }
 

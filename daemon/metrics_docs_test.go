@@ -21,6 +21,7 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/observe"
+	"github.com/windvane/windvane/daemon/promotion"
 	"github.com/windvane/windvane/daemon/verify"
 	"github.com/windvane/windvane/rules/guard"
 	"github.com/windvane/windvane/sim/testbed"
@@ -69,6 +70,9 @@ func exercised(t *testing.T) *rig {
 			{Service: "information", Signal: "latency", Error: 1, Known: true},
 		}},
 	})
+	region := promotion.Region{Service: "information", Signal: "latency", Name: "open_even", Nominal: 1, Carried: 1, Said: 1}
+	region.Ratios.Add(0)
+	daemon.FeedPromotion(r.daemon, "shop", "candidate", []promotion.Item{{Code: promotion.Better, State: promotion.TooFew}}, []*promotion.Region{&region})
 	r.run(1)
 	answer, err := http.Get(r.url + "/metrics")
 	if err != nil {
@@ -132,6 +136,7 @@ func known() map[string][]string {
 		"destination": {"v1", "v2"}, "deployment": {"default/node-v1", "default/node-v2"}, "window": {"5m", "30m", "1h", "2h", "6h", "1d", "3d"},
 		"verdict":   {string(verify.Undecided), string(verify.Converged), string(verify.NotYet), string(verify.Failed)},
 		"authority": levels, "reason": reasons, "stage": stages,
+		"item": {promotion.Better}, "state": {promotion.TooFew}, "region": {"open_even"}, "figure": {"median", "upper"},
 		"result":  {"ok", "partial", "timeout", "error"},
 		"kind":    {journal.KindStart, journal.KindIntent, journal.KindOutcome, journal.KindNote, journal.KindShadow, string(observe.KindAbsent), string(observe.KindStale), string(observe.KindError)},
 		"outcome": {"hold", "applied", "planned", "unchanged", journal.ResultConverged, journal.ResultFailed, journal.ResultDrifted, journal.ResultNotApplied, journal.ResultUnknown, "firing", "repeated", "resolved", "outdated", "unmatched"},

@@ -30,7 +30,10 @@ role = "fallback"
 `
 
 // artefact writes a table that knows roughly how the shop answers, and returns its directory.
-func (r *rig) artefact() string {
+func (r *rig) artefact() string { return r.predicting(predicted) }
+
+// predicting is an artefact that predicts so many seconds.
+func (r *rig) predicting(predicted func(a policy.Action, compute, information float64) float32) string {
 	r.t.Helper()
 	m, err := rules.Load(r.dir + "/rules.d/shop.toml")
 	if err != nil {

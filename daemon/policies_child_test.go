@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/windvane/windvane/daemon/roles"
+	"github.com/windvane/windvane/rules"
 )
 
 // PromoteChild is the process of the test that kills it while a policy is promoted: after two
-// cycles it promotes the policy other, or demotes it where it is active, and at the given step
-// of that it is gone.
+// cycles it makes the policy other a canary, has it active where it is one, or demotes it where it is
+// active, and at the given step of that it is gone.
 func PromoteChild(config, clock, step string) {
 	ctx := context.Background()
 	c := &promoter{remoteClock: remoteClock(clock)}
@@ -48,9 +49,12 @@ type promoter struct {
 func (c *promoter) Next(ctx context.Context, mesh string, interval time.Duration) (time.Time, error) {
 	if c.cycles++; c.cycles == 3 {
 		w := roles.Word{By: "ann", Reason: "a test", At: time.Now()}
-		err := c.daemon.PromotePolicy(mesh, "other", w, false)
-		if err != nil {
+		x, err := c.daemon.Policy(mesh, "other")
+		switch {
+		case err == nil && x.Role == string(rules.RoleActive):
 			err = c.daemon.DemotePolicy(mesh, "other", w)
+		case err == nil:
+			err = c.daemon.PromotePolicy(mesh, "other", w, true)
 		}
 		if err != nil {
 			return time.Time{}, err

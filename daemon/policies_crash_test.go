@@ -21,8 +21,18 @@ var killedAt = []struct {
 	{"handed over", false, false}, {"written", true, false}, {"recorded", true, true}, {"told", true, true}, {"decided", false, false},
 }
 
-// The daemon is killed at each step of a promotion or a demotion: after it the old or the new
-// policy is active, entirely, no cycle is missed, and the journal has what was in force.
+// stage is the active policy, on trial or not.
+type stage struct {
+	policy string
+	canary bool
+}
+
+// stages come one after the other.
+var stages = []stage{{"simple", false}, {"other", true}, {"other", false}}
+
+// The daemon is killed at each step of a promotion to canary, of one to active, or of a demotion:
+// after it the policy has the old role or the new one, entirely, no cycle is missed, and the
+// journal has what was in force.
 // By default it is killed where something is left undone; CRASH_TEST_KILLS=200 kills as often.
 func TestKilledWhileAPolicyIsPromoted(t *testing.T) {
 	if testing.Short() {
@@ -34,20 +44,20 @@ func TestKilledWhileAPolicyIsPromoted(t *testing.T) {
 		kills = n
 	}
 	k, url := newKiller(t, twoRules, "windvane.toml")
-	active, changes := "simple", 0
+	at, changes := 0, 0
 	for i := range kills {
-		at := killedAt[i%len(killedAt)]
-		k.promote(t, url, at.step)
-		k.decided(t, 2*(i+1), active)
-		if told := k.rig.toldChanges(); at.inForce && !at.recorded && told != changes {
-			t.Errorf("killed %s: the journal has %d changes before the restart", at.step, told)
+		kill := killedAt[i%len(killedAt)]
+		k.promote(t, url, kill.step)
+		k.decided(t, 2*(i+1), stages[at])
+		if told := k.rig.toldChanges(); kill.inForce && !kill.recorded && told != changes {
+			t.Errorf("killed %s: the journal has %d changes before the restart", kill.step, told)
 		}
-		if at.inForce {
-			active, changes = map[string]string{"simple": "other", "other": "simple"}[active], changes+1
+		if kill.inForce {
+			at, changes = (at+1)%len(stages), changes+1
 		}
 	}
 	k.promote(t, url, "nowhere")
-	k.decided(t, 2*(kills+1), active)
+	k.decided(t, 2*(kills+1), stages[at])
 	if told := k.rig.toldChanges(); told != changes+1 {
 		t.Errorf("%d changes are recorded, want %d", told, changes+1)
 	}
@@ -85,8 +95,8 @@ func (k *killer) promote(t *testing.T, url, step string) {
 }
 
 // decided checks that the journal has that many cycles, of which a policy has decided the last
-// two.
-func (k *killer) decided(t *testing.T, cycles int, policy string) {
+// two, on trial or not.
+func (k *killer) decided(t *testing.T, cycles int, want stage) {
 	t.Helper()
 	last, err := journal.Last(k.dir, 2, func(r journal.Record) bool { return r.Kind == journal.KindIntent })
 	if err != nil || len(last) != 2 {
@@ -97,8 +107,8 @@ func (k *killer) decided(t *testing.T, cycles int, policy string) {
 		if err := record.Decode(&i); err != nil {
 			t.Fatal(err)
 		}
-		if want := uint64(cycles - 1 + n); i.Cycle != want || i.Policy != policy || i.PolicyRole != journal.RoleActive || i.Hold != "" { //nolint:gosec // a few
-			t.Errorf("cycle %d: %s (%s), hold %q; want cycle %d by %s", i.Cycle, i.Policy, i.PolicyRole, i.Hold, want, policy)
+		if cycle := uint64(cycles - 1 + n); i.Cycle != cycle || i.Policy != want.policy || i.Standing.Canary != want.canary || i.PolicyRole != journal.RoleActive || i.Hold != "" { //nolint:gosec // a few
+			t.Errorf("cycle %d: %s (%s, %v), hold %q; want cycle %d by %+v", i.Cycle, i.Policy, i.PolicyRole, i.Standing, i.Hold, cycle, want)
 		}
 	}
 }

@@ -12,17 +12,32 @@ import (
 const (
 	RefusedArtefact   = "artefact_unverified" // what would be served after a restart is not what is on trial
 	RefusedQuarantine = "plugin_quarantined"
-	RefusedDown       = "plugin_down" // also: it does not take its configuration
+	RefusedDown       = "plugin_down"      // also: it does not take its configuration
+	RefusedElsewhere  = "canary_elsewhere" // one policy at a time is on trial
+	RefusedGate       = "gate_"            // and an item of the gate, as in gate_better
 )
 
 // checks are what a policy has to pass before it is promoted; each says what it finds against it.
 var checks = []func(*declared) []api.Refusal{checkArtefact, checkPlugin}
 
 // refusals are all that speaks against promoting a policy at this moment.
-func (x *declared) refusals() []api.Refusal {
+func (d *Daemon) refusals(m *mesh, x *declared) []api.Refusal {
 	out := []api.Refusal{}
 	for _, check := range checks {
 		out = append(out, check(x)...)
+	}
+	if why := d.elsewhere(m); why != "" {
+		out = append(out, api.Refusal{Code: RefusedElsewhere, Why: why})
+	}
+	for _, i := range m.gate(x) {
+		if i.Open() {
+			continue
+		}
+		why := i.Why
+		if i.Needs != "" {
+			why += "; it needs " + i.Needs
+		}
+		out = append(out, api.Refusal{Code: RefusedGate + i.Code, Why: why})
 	}
 	return out
 }

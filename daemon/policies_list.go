@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"math"
 	"time"
 
 	"github.com/windvane/windvane/daemon/api"
+	"github.com/windvane/windvane/daemon/promotion"
 	"github.com/windvane/windvane/daemon/roles"
 	"github.com/windvane/windvane/rules"
 )
@@ -42,7 +44,7 @@ func (d *Daemon) Policy(mesh, name string) (*api.PolicyDetail, error) {
 		}
 		return nil, &roles.UnknownError{Policy: name, Hint: rules.Suggest(name, known)}
 	}
-	out := &api.PolicyDetail{Policy: m.policy(x), Refusals: x.refusals()}
+	out := &api.PolicyDetail{Policy: m.policy(x), Refusals: d.refusals(m, x), Gap: m.gap(x)}
 	if out.Settings, err = x.SettingsJSON(); err != nil {
 		return nil, err
 	}
@@ -63,8 +65,8 @@ func (m *mesh) standing(ref rules.PolicyRef) roles.Standing {
 func (m *mesh) policy(x *declared) api.Policy {
 	said := m.standing(x.PolicyRef)
 	out := api.Policy{
-		Mesh: m.rules.Name, Name: x.Name, Role: string(said.Role), Since: said.Since, By: said.By, Reason: said.Reason, Forced: said.Forced,
-		Declared: string(x.Role), Kind: x.kind, Artefact: x.path,
+		Mesh: m.rules.Name, Name: x.Name, Role: said.Text(), Since: said.Since, By: said.By, Reason: said.Reason, Forced: said.Forced,
+		Declared: string(x.Role), Kind: x.kind, Artefact: x.path, Gate: m.items(x),
 	}
 	if a := x.artefact; a != nil {
 		out.Trained = &api.Trained{
@@ -72,7 +74,7 @@ func (m *mesh) policy(x *declared) api.Policy {
 		}
 	}
 	if said.Role == rules.RoleShadow {
-		out.Agrees = m.agrees.get(x.Name)
+		out.Agrees = m.agrees(x)
 	}
 	if x.plugin != nil {
 		s := x.plugin.status()
@@ -84,4 +86,34 @@ func (m *mesh) policy(x *declared) api.Policy {
 func (p *plugin) status() api.Plugin {
 	s := p.host.Status()
 	return api.Plugin{Policy: p.policy, Up: s.Up, Quarantined: s.Quarantined, Restarts: s.Restarts, LastError: s.LastError, PID: s.PID}
+}
+
+// items are those of a policy's gate.
+func (m *mesh) items(x *declared) (out []api.GateItem) {
+	for _, i := range m.gate(x) {
+		out = append(out, api.GateItem{Item: i.Code, State: i.State, Why: i.Why, Needs: i.Needs})
+	}
+	return out
+}
+
+// gap is how far the model of the active policy is off.
+func (m *mesh) gap(x *declared) (out []api.ModelGap) {
+	if m.standing(x.PolicyRef).Role != rules.RoleActive {
+		return nil
+	}
+	figure := func(v float64) *float64 {
+		if math.IsNaN(v) {
+			return nil
+		}
+		return &v
+	}
+	m.trials.regions(func(all []*promotion.Region) {
+		for _, r := range all {
+			out = append(out, api.ModelGap{
+				Service: r.Service, Signal: r.Signal, Region: r.Name, Intervals: r.Ratios.N(), Median: figure(r.Ratios.Quantile(.5)), Upper: figure(r.Ratios.Quantile(.95)),
+				Carried: figure(r.CarriedGap()), Violated: figure(r.ViolatedGap()),
+			})
+		}
+	})
+	return out
 }

@@ -21,6 +21,7 @@ type standings struct {
 	mesh     string
 	store    *roles.Store
 	policies *policies
+	step     func(string) // is told how far a change has come; for tests
 
 	mu  sync.Mutex                  // held while they are changed
 	now atomic.Pointer[roles.State] // in force; nil until the mesh is launched
@@ -69,29 +70,29 @@ func (s *standings) handed() *roles.State {
 }
 
 // say has a person change the roles: first hand hears of it, then it is on disk, then it is in
-// force. step is told of each of them, and is for tests.
-func (s *standings) say(do func(roles.State) (roles.State, error), hand func(*roles.State) error, step func(string)) error {
+// force.
+func (s *standings) say(do func(roles.State) (roles.State, error), hand func(*roles.State) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next, err := do(*s.now.Load())
 	if err != nil {
 		return err
 	}
-	step("decided")
+	s.step("decided")
 	if err := hand(&next); err != nil {
 		return err
 	}
-	step("handed over")
+	s.step("handed over")
 	if err := s.store.Write(s.mesh, next); err != nil {
 		return fmt.Errorf("the roles cannot be kept, and stay as they are: %w", err)
 	}
-	step("written")
+	s.step("written")
 	s.now.Store(&next)
 	return nil
 }
 
 // tell has the journal know of what was said. Where the daemon ends in between, the next start does.
-func (s *standings) tell(j *journal.Journal, at time.Time, step func(string)) error {
+func (s *standings) tell(j loop.Journal, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := *s.now.Load()
@@ -103,7 +104,7 @@ func (s *standings) tell(j *journal.Journal, at time.Time, step func(string)) er
 			return err
 		}
 	}
-	step("recorded")
+	s.step("recorded")
 	next.Untold = nil
 	err := s.store.Write(s.mesh, next)
 	s.now.Store(&next)
@@ -130,7 +131,7 @@ func (p *policies) cast(s *roles.State, o *loop.Options) {
 				o.Initial = x.artefact.Card.Initial
 			}
 		case rules.RoleShadow:
-			o.Shadows = append(o.Shadows, loop.Decider{Name: x.Name, Policy: x.policy})
+			o.Shadows = append(o.Shadows, x.shadow())
 		case rules.RoleCandidate, rules.RoleRetired, rules.RoleFallback:
 		}
 	}
@@ -139,7 +140,7 @@ func (p *policies) cast(s *roles.State, o *loop.Options) {
 // standing is what the journal has of it.
 func (x *declared) standing(s *roles.State) *journal.Standing {
 	said := s.Policies[x.Name]
-	out := &journal.Standing{Since: said.Since, By: said.By, Reason: said.Reason}
+	out := &journal.Standing{Since: said.Since, By: said.By, Reason: said.Reason, Canary: said.Canary}
 	if x.artefact != nil {
 		out.Artefact = x.artefact.Name()
 	}
@@ -150,7 +151,7 @@ func (x *declared) standing(s *roles.State) *journal.Standing {
 func (m *mesh) enlist(d *Daemon) {
 	now := time.Now()
 	m.remark(d, m.standings.open(now))
-	if err := m.standings.tell(d.journal, now, d.o.step); err != nil {
+	if err := m.standings.tell(d.journal, now); err != nil {
 		m.options.Logger.Warn("who promoted a policy could not be recorded", "err", err)
 	}
 }
@@ -170,6 +171,7 @@ func (m *mesh) begin(r loop.Resume) error {
 	o := m.options
 	o.Resume = r
 	m.policies.cast(s, &o)
+	m.leash(s, &o)
 	l, err := loop.New(o)
 	if err == nil {
 		m.loop, m.revision = l, s.Revision
@@ -179,11 +181,11 @@ func (m *mesh) begin(r loop.Resume) error {
 
 // recast has the next cycle keep to what was said since the last one. The loop goes on from where
 // it is, as after a reload.
-func (m *mesh) recast(logger *slog.Logger) {
+func (m *mesh) recast(d *Daemon, logger *slog.Logger) {
 	if m.standings.now.Load().Revision == m.revision {
 		return
 	}
-	m.agrees.forget()
+	d.metrics.promotion.forgetMesh(m.rules.Name)
 	if err := m.begin(m.loop.Resume()); err != nil {
 		logger.Error("the roles of policies stay as they were", "err", err)
 	}
@@ -203,14 +205,18 @@ func (d *Daemon) role(of string, do func(*mesh, roles.State) (roles.State, error
 	if m.standings.now.Load() == nil {
 		return errors.New("the daemon has not started yet")
 	}
-	change := func(s roles.State) (roles.State, error) { return do(m, s) }
-	if err := m.standings.say(change, m.standby.handRoles, d.o.step); err != nil {
-		return fmt.Errorf("mesh %s: %w", of, err)
+	return m.say(func(s roles.State) (roles.State, error) { return do(m, s) }, time.Now())
+}
+
+// say has the roles of a mesh's policies changed, and recorded.
+func (m *mesh) say(change func(roles.State) (roles.State, error), at time.Time) error {
+	if err := m.standings.say(change, m.standby.handRoles); err != nil {
+		return fmt.Errorf("mesh %s: %w", m.rules.Name, err)
 	}
-	if err := m.standings.tell(d.journal, time.Now(), d.o.step); err != nil {
+	if err := m.standings.tell(m.options.Journal, at); err != nil {
 		m.options.Logger.Warn("the role is another one, which could not be recorded: the next start does", "err", err)
 	}
-	d.o.step("told")
+	m.standings.step("told")
 	return nil
 }
 
@@ -235,7 +241,7 @@ func (d *Daemon) PromotePolicy(of, name string, w roles.Word, force bool) error 
 		if next, err := s.Promote(name, w); err != nil {
 			return next, err
 		}
-		against := m.policies.find(name).refusals()
+		against := d.refusals(m, m.policies.find(name))
 		if len(against) > 0 && !force {
 			return s, &PromotionError{Policy: name, Refusals: against}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/windvane/windvane/daemon/explain"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
+	"github.com/windvane/windvane/daemon/promotion"
 	"github.com/windvane/windvane/daemon/roles"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/train"
@@ -90,10 +91,10 @@ func TestPromoteAndRollBack(t *testing.T) {
 	decidedBy(t, before, 4, "simple")
 	process := pid()
 
-	if err := r.promote("planner", false); err != nil {
+	if err := r.promote("planner", true); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.roles(); got != "simple=retired planner=active threshold=fallback" {
+	if got := r.roles(); got != "simple=retired planner=canary threshold=fallback" {
 		t.Errorf("promoted: %s", got)
 	}
 	after := r.run(2)
@@ -142,7 +143,7 @@ role = "candidate"
 func TestRolesThatDoNotHoldAnyMore(t *testing.T) {
 	r := newRig(t, "act", twoRules)
 	r.start()
-	if err := r.promote("other", false); err != nil {
+	if err := r.promote("other", true); err != nil {
 		t.Fatal(err)
 	}
 	decidedBy(t, r.run(1)[0], 1, "other")
@@ -159,7 +160,7 @@ func TestRolesThatDoNotHoldAnyMore(t *testing.T) {
 	if err := r.daemon.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.promote("other", false); err != nil {
+	if err := r.promote("other", true); err != nil {
 		t.Fatal(err)
 	}
 	r.stop()
@@ -169,7 +170,7 @@ func TestRolesThatDoNotHoldAnyMore(t *testing.T) {
 	if !strings.Contains(r.log.String(), "roles.json is damaged") {
 		t.Errorf("the log does not say why:\n%s", r.log)
 	}
-	if err := r.promote("other", false); err != nil {
+	if err := r.promote("other", true); err != nil {
 		t.Fatal(err)
 	}
 	decidedBy(t, r.run(1)[0], 4, "other")
@@ -186,7 +187,7 @@ func TestRolesThatCannotBeKept(t *testing.T) {
 	if err := os.Mkdir(file, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.promote("other", false); err == nil || !strings.Contains(err.Error(), "stay as they are") {
+	if err := r.promote("other", true); err == nil || !strings.Contains(err.Error(), "stay as they are") {
 		t.Errorf("error %v", err)
 	}
 	decidedBy(t, r.run(1)[0], 1, "simple")
@@ -232,7 +233,10 @@ func TestPromotionIsRefused(t *testing.T) {
 		return out
 	}
 	want := []string{daemon.RefusedArtefact, daemon.RefusedDown}
-	if detail, err := r.daemon.Policy("shop", "planner"); err != nil || !slices.Equal(codes(detail.Refusals), want) {
+	for _, item := range []string{promotion.Samples, promotion.Answers, promotion.Support, promotion.Gap, promotion.Violations, promotion.Better} {
+		want = append(want, daemon.RefusedGate+item)
+	}
+	if detail, err := r.daemon.Policy("shop", "planner"); err != nil || !slices.Equal(codes(detail.Refusals), want) || len(detail.Gate) != 7 {
 		t.Errorf("inspected: %+v, %v", detail, err)
 	}
 	if err := r.promote("planner", true); err != nil {
@@ -253,7 +257,7 @@ func TestPromoteBesideCycles(t *testing.T) {
 	var busy sync.WaitGroup
 	busy.Go(func() {
 		for k := range 6 {
-			if err := r.promote([]string{"other", "simple"}[k%2], false); err != nil {
+			if err := r.promote([]string{"other", "simple"}[k%2], true); err != nil {
 				t.Error(err)
 			}
 		}
@@ -264,7 +268,7 @@ func TestPromoteBesideCycles(t *testing.T) {
 		}
 	}
 	busy.Wait()
-	if err := r.promote("other", false); err != nil {
+	if err := r.promote("other", true); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.daemon.Reload(t.Context()); err != nil {
@@ -280,11 +284,12 @@ func TestPromoteBesideCycles(t *testing.T) {
 	decidedBy(t, r.run(1)[0], 9, "simple")
 }
 
-// docs/promotion.md has every code of a refusal, and every role.
+// docs/promotion.md has every code of a refusal, every role, and every item of the gate.
 func TestPromotionPage(t *testing.T) {
 	page := readFile(t, "../docs/promotion.md")
 	for _, word := range []string{
-		daemon.RefusedArtefact, daemon.RefusedQuarantine, daemon.RefusedDown,
+		daemon.RefusedArtefact, daemon.RefusedQuarantine, daemon.RefusedDown, daemon.RefusedElsewhere,
+		roles.Canary, promotion.Samples, promotion.Answers, promotion.Support, promotion.Gap, promotion.Chosen, promotion.Violations, promotion.Better, promotion.Canary,
 		string(rules.RoleActive), string(rules.RoleShadow), string(rules.RoleCandidate), string(rules.RoleRetired), string(rules.RoleFallback),
 	} {
 		if !strings.Contains(page, "\n| `"+word+"` |") {

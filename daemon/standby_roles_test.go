@@ -16,17 +16,17 @@ func TestPromotionGoesOverWithTheLease(t *testing.T) {
 	c.hold("another")
 	r.start()
 	r.run(1)
-	if err := r.promote("other", false); err == nil || !strings.Contains(err.Error(), "this daemon does not lead") || !strings.Contains(err.Error(), "another") {
+	if err := r.promote("other", true); err == nil || !strings.Contains(err.Error(), "this daemon does not lead") || !strings.Contains(err.Error(), "another") {
 		t.Errorf("standing by: error %v", err)
 	}
 	c.hold("")
 	r.leads(c)
-	if err := r.promote("other", false); err == nil || !strings.Contains(err.Error(), "ask again after its next cycle") && !strings.Contains(err.Error(), "does not lead") {
+	if err := r.promote("other", true); err == nil || !strings.Contains(err.Error(), "ask again after its next cycle") && !strings.Contains(err.Error(), "does not lead") {
 		t.Errorf("before it has taken over: error %v", err)
 	}
 	decidedBy(t, r.run(1)[0], 2, "simple")
 	c.take()
-	if err := r.promote("other", false); err != nil {
+	if err := r.promote("other", true); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(c.take(), ","); got != "PUT windvane" {
@@ -63,7 +63,7 @@ func TestPromotionGoesOverWithTheLease(t *testing.T) {
 	if err := r.demote("other"); err == nil || !strings.Contains(err.Error(), "hand over") {
 		t.Errorf("with a full cluster: error %v", err)
 	}
-	if got := r.roles(); !strings.Contains(got, "other=active") {
+	if got := r.roles(); !strings.Contains(got, "other=canary") {
 		t.Errorf("with a full cluster: %s", got)
 	}
 	c.mu.Lock()

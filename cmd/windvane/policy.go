@@ -112,6 +112,9 @@ func (p *policies) list(asJSON bool) error {
 	}
 	var lines strings.Builder
 	for _, x := range all {
+		if len(x.Gate) > 1 { // one alone says that it is not asked
+			_, _ = fmt.Fprintf(&lines, "the gate of %s of %s: %s\n", x.Name, x.Mesh, gateText(x.Gate))
+		}
 		if x.By != "" {
 			_, _ = fmt.Fprintf(&lines, "%s of %s is %s by %s: %s\n", x.Name, x.Mesh, x.Role, x.By, x.Reason)
 		}
@@ -182,6 +185,8 @@ func (p *policies) describe(x api.PolicyDetail) error {
 		errs = append(errs, describe(p.stdout, card, x.Artefact))
 		line("written %s, seed %d, dataset %s", timeText(x.Trained.Written), card.Seed, short(card.Data.SHA256))
 	}
+	p.gap(line, x.Gap)
+	p.gate(line, x.Gate)
 	line("")
 	switch {
 	case x.Role == string(rules.RoleActive) || x.Role == string(rules.RoleFallback):
@@ -194,6 +199,49 @@ func (p *policies) describe(x api.PolicyDetail) error {
 		line("  %s: %s", r.Code, r.Why)
 	}
 	return errors.Join(errs...)
+}
+
+// gateText is the state of each item, in a line.
+func gateText(items []api.GateItem) string {
+	var out []string
+	for _, i := range items {
+		out = append(out, i.Item+" "+strings.ReplaceAll(i.State, "_", " "))
+	}
+	return strings.Join(out, ", ")
+}
+
+// gate says item by item what a policy has shown.
+func (p *policies) gate(line func(string, ...any), items []api.GateItem) {
+	if len(items) == 0 {
+		return
+	}
+	line("")
+	line("what it has to show before it is promoted:")
+	for _, i := range items {
+		line("  %-10s  %-15s  %s", i.Item, strings.ReplaceAll(i.State, "_", " "), i.Why)
+		if i.Needs != "" {
+			line("  %-10s  %-15s  needs %s", "", "", i.Needs)
+		}
+	}
+}
+
+// gap says how far the model of the policy that decides is off.
+func (p *policies) gap(line func(string, ...any), regions []api.ModelGap) {
+	if len(regions) == 0 {
+		return
+	}
+	figure := func(v *float64) string {
+		if v == nil {
+			return "not known"
+		}
+		return fmt.Sprintf("%+.1f %%", 100**v)
+	}
+	line("")
+	line("what is measured against what its model predicts, by region of the settings:")
+	for _, r := range regions {
+		line("  %s of %s, %s, %d intervals: median %s, upper %s; carried %s; violated %s", r.Signal, r.Service, r.Region, r.Intervals,
+			figure(r.Median), figure(r.Upper), figure(r.Carried), figure(r.Violated))
+	}
 }
 
 // short is the beginning of a digest, as it is in names.

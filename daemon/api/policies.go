@@ -23,6 +23,8 @@ type Policy struct {
 	Trained  *Trained  `json:"trained,omitempty"`  // null: it decides without an artefact
 	Plugin   *Plugin   `json:"plugin"`             // its process; null: it runs inside the daemon
 	Agrees   *Agrees   `json:"agrees,omitempty"`   // of a shadow; null: it was not compared yet
+
+	Gate []GateItem `json:"gate,omitempty"` // of a shadow, a canary or a candidate: what it has to show, item by item
 }
 
 // Word says in one or two words whether the policy can decide.
@@ -55,8 +57,8 @@ type Trained struct {
 	Seed           uint64    `json:"seed"`
 }
 
-// Agrees says how often a shadow policy wanted what the active one did, since the daemon
-// started or was reloaded, or the roles changed.
+// Agrees says how often a shadow policy wanted what the active one did, since these two are
+// what they are, but at most in the newest 61,440 cycles.
 type Agrees struct {
 	Cycles int `json:"cycles"` // in which both answered
 	Same   int `json:"same"`   // of these, the ones in which both wanted the same settings
@@ -67,7 +69,6 @@ type PolicyDetail struct {
 	Policy
 	Settings json.RawMessage `json:"settings,omitempty"` // of the rules file
 	Card     json.RawMessage `json:"card,omitempty"`     // of the artefact
-	Gate     []GateItem      `json:"gate,omitempty"`     // of a shadow, and of a canary: what it has to show, item by item
 	Gap      []ModelGap      `json:"gap,omitempty"`      // of the active policy and of a canary: its model against what is measured
 	Refusals []Refusal       `json:"refusals"`           // what speaks against promoting it now
 }

@@ -67,6 +67,7 @@ type Intent struct {
 	Changes        []int64                    `json:"changes,omitempty"`           // when changes were made that the pace counts, this intent's included; Unix milliseconds, oldest first
 	Unresolved     uint64                     `json:"unresolved,omitempty"`        // cycle of an intent that acted and has no outcome yet, because nothing could be read since the start
 	Standing       *Standing                  `json:"standing,omitempty"`          // of the active policy, if that decided
+	Steady         bool                       `json:"steady,omitempty"`            // what was measured is of the settings in force
 }
 
 // Edit is one change that the guard made to a decision.

@@ -38,7 +38,8 @@ type Trial struct {
 	Answered  int     `json:"answered,omitempty"`  // usably
 	Slow      int     `json:"slow,omitempty"`      // answers that took too long to be the active policy's
 	Seconds   float64 `json:"seconds,omitempty"`   // that the slowest answer took
-	Agreed    int     `json:"agreed,omitempty"`    // cycles in which both wanted the same
+	Decided   int     `json:"decided,omitempty"`   // cycles in which both decided
+	Agreed    int     `json:"agreed,omitempty"`    // of these, the ones in which both would have the same in force
 	Compared  int     `json:"compared,omitempty"`  // cycles in which both plans could be judged
 	Supported int     `json:"supported,omitempty"` // of the answers, those for whose plan its model has data
 	Gained    float64 `json:"gained,omitempty"`    // sum of what it would carry more, as a share of the value of the offered load
@@ -63,6 +64,8 @@ type TrialObjective struct {
 	ActiveError float64 `json:"active_error,omitempty"` // and of the active policy's model over those
 
 	Same         int     `json:"same,omitempty"`          // intervals in which what it chose was in force, and the objective measured
-	SameRisk     float64 `json:"same_risk,omitempty"`     // sum of the chances to break it that it said, over those
 	SameViolated float64 `json:"same_violated,omitempty"` // sum of the errors that were measured
+	Said         int     `json:"said,omitempty"`          // of them, those of which it said a chance to break the objective
+	SaidRisk     float64 `json:"said_risk,omitempty"`     // sum of those chances
+	SaidViolated float64 `json:"said_violated,omitempty"` // sum of the errors over those
 }

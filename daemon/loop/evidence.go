@@ -71,7 +71,7 @@ func (l *Loop) charge(measured []margin.Measured, choice margin.Choice) {
 			i := len(out)
 			c := l.evidence.charge(i, s.Name, o.Signal)
 			if m := measured[i]; m.Known && m.Counted {
-				c.Evidence = c.Add(harm.Limit(o.Budget), m.Error)
+				c.Evidence = c.Add(l.limit(o.Budget), m.Error)
 			}
 			out = append(out, c)
 		}
@@ -113,6 +113,9 @@ func (l *Loop) demote(at time.Time, sources []journal.AuthoritySource, r *Report
 		return sources
 	}
 	why := l.harmed()
+	if why != "" && l.o.RollBack != nil {
+		return l.rollBack(why, at, sources, r)
+	}
 	if why == "" {
 		why = l.ineffective()
 	}
@@ -120,6 +123,25 @@ func (l *Loop) demote(at time.Time, sources []journal.AuthoritySource, r *Report
 		return sources
 	}
 	return l.lower(why, at, r)
+}
+
+// limit is the share of intervals up to which an objective with the budget is not harmed.
+func (l *Loop) limit(budget float64) float64 {
+	if l.o.RollBack != nil {
+		return harm.CanaryLimit(budget)
+	}
+	return harm.Limit(budget)
+}
+
+// rollBack has the canary's place given back from the next cycle on. Until that is on disk it is tried
+// again in each.
+func (l *Loop) rollBack(why string, at time.Time, sources []journal.AuthoritySource, r *Report) []journal.AuthoritySource {
+	if err := l.o.RollBack(why, at); err != nil {
+		r.fail(fmt.Errorf("demote the canary: %w", err))
+		return sources
+	}
+	r.RolledBack = why
+	return sources
 }
 
 // lower has the mesh demoted, and returns the sources after that. What could not be written
@@ -147,7 +169,7 @@ func (l *Loop) harmed() string {
 			}
 			return fmt.Sprintf("policy %s does harm: of late %s of %s is broken in about %.0f %% of the intervals that it decided, where its error budget is %.3g %% "+
 				"and up to %.3g %% is tolerated; chance explains that with a probability of at most %v",
-				l.evidence.Policy, o.Signal, s.Name, 100*c.Recent, 100*o.Budget, 100*harm.Limit(o.Budget), harm.Alpha)
+				l.evidence.Policy, o.Signal, s.Name, 100*c.Recent, 100*o.Budget, 100*l.limit(o.Budget), harm.Alpha)
 		}
 	}
 	return ""

@@ -74,6 +74,10 @@ type Options struct {
 	Desk      *approve.Desk // of the plan that waits for approval; nil: one of its own
 	Demoter   Demoter       // nil: nothing is demoted
 
+	// RollBack has the policy give its place back to the one before, because it does harm: a
+	// canary is on a shorter leash, and its mesh is not lowered for it. Nil: it is no canary.
+	RollBack func(reason string, at time.Time) error
+
 	// Alerts returns those that fire for the mesh, and how many more do; nil: none is known.
 	Alerts func() (list []journal.Alert, more int)
 }
@@ -229,21 +233,22 @@ func (l *Loop) Released() {
 
 // Report is what one cycle found and did.
 type Report struct {
-	Mesh     string
-	At       time.Time
-	Outcome  *journal.Outcome // of the cycle before; nil: there was none open
-	Flagged  bool             // in its interval the fallback of a decision with nothing feasible was in force
-	Intent   journal.Intent
-	Problems []observe.Problem // why signals are not valid
-	Guard    string            // detail of the guard's refusal
-	Err      error             // what failed in this cycle, joined; nil: nothing did
-	Control  margin.Control    // after the cycle
-	Shadows  []journal.ShadowAnswer
-	Trials   []Trial     // of those, in the same order
-	Steady   bool        // what was measured is of the settings in force
-	Stages   []StageTime // those that there were
-	Demoted  string      // why windvane has lowered the mesh to observe in this cycle; empty: it has not
-	Harm     float64     // how near the evidence is to that, from 0 to 1
+	Mesh       string
+	At         time.Time
+	Outcome    *journal.Outcome // of the cycle before; nil: there was none open
+	Flagged    bool             // in its interval the fallback of a decision with nothing feasible was in force
+	Intent     journal.Intent
+	Problems   []observe.Problem // why signals are not valid
+	Guard      string            // detail of the guard's refusal
+	Err        error             // what failed in this cycle, joined; nil: nothing did
+	Control    margin.Control    // after the cycle
+	Shadows    []journal.ShadowAnswer
+	Trials     []Trial     // of those, in the same order
+	Steady     bool        // what was measured is of the settings in force
+	Stages     []StageTime // those that there were
+	RolledBack string      // why the canary decides for the last time; empty: it does not
+	Demoted    string      // why windvane has lowered the mesh to observe in this cycle; empty: it has not
+	Harm       float64     // how near the evidence is to that, from 0 to 1
 
 	Verified *journal.Verified // nil: nothing could be judged
 }
@@ -277,7 +282,7 @@ func (l *Loop) Cycle(ctx context.Context, at time.Time) Report {
 	*intent = journal.Intent{
 		Cycle: l.cycle, PolicyRole: journal.RoleNone, State: state, Live: live,
 		Services: l.control.Hand(l.params, l.services, residuals), Limits: l.limits, Knobs: l.knobs, Guarded: live,
-		Drift: drift,
+		Drift: drift, Steady: r.Steady,
 	}
 	l.aside(intent)
 	l.pace(at, intent)

@@ -25,7 +25,19 @@ type Standing struct {
 	Reason string           `json:"reason,omitempty"`
 	Forced []string         `json:"forced,omitempty"` // why it would not have been promoted, had that not been forced
 	Before string           `json:"before,omitempty"` // the policy that was active before it; empty: none was
+	Canary bool             `json:"canary,omitempty"` // an active policy decides on trial, with smaller steps
 	Of     string           `json:"of"`               // Declaration.Digest when it was said
+}
+
+// Canary is what an active policy is called that decides on trial.
+const Canary = "canary"
+
+// Text is the role for a person.
+func (s Standing) Text() string {
+	if s.Canary {
+		return Canary
+	}
+	return string(s.Role)
 }
 
 // State is the roles of a mesh. The zero value is that of one of which nothing is known.
@@ -105,12 +117,18 @@ type Word struct {
 	Forced []string // the refusals that are overridden
 }
 
-// Promote returns the state in which a policy is active, and the one that was is retired.
+// Promote returns the state in which a policy decides as a canary, and the one that was active is
+// retired; or in which a canary is active for good.
 func (s State) Promote(name string, w Word) (State, error) {
 	x, ok := s.Policies[name]
 	switch {
 	case !ok:
 		return s, s.unknown(name)
+	case x.Canary:
+		out := s.with(journal.RoleChange{Command: journal.CommandPromote, Policy: name, Was: name, Active: name}, w)
+		x.Canary, x.Since, x.By, x.Reason, x.Forced = false, w.At, w.By, w.Reason, w.Forced
+		out.Policies[name] = x
+		return out, nil
 	case x.Role == rules.RoleActive:
 		return s, &RefusedError{fmt.Sprintf("policy %s is active already, since %s", name, x.Since.Format(time.RFC3339))}
 	case x.Role == rules.RoleFallback:
@@ -118,11 +136,11 @@ func (s State) Promote(name string, w Word) (State, error) {
 			"declare it a second time, under another name and as a candidate, to promote that", name)}
 	}
 	was := s.Active()
-	out := s.with(journal.RoleChange{Command: journal.CommandPromote, Policy: name, Was: was, Active: name}, w)
+	out := s.with(journal.RoleChange{Command: journal.CommandPromote, Policy: name, Was: was, Active: name, Canary: true}, w)
 	if was != "" {
 		out.retire(was, w, fmt.Sprintf("%s was promoted: %s", name, w.Reason))
 	}
-	out.Policies[name] = Standing{Role: rules.RoleActive, Since: w.At, By: w.By, Reason: w.Reason, Forced: w.Forced, Before: was, Of: x.Of}
+	out.Policies[name] = Standing{Role: rules.RoleActive, Since: w.At, By: w.By, Reason: w.Reason, Forced: w.Forced, Before: was, Canary: true, Of: x.Of}
 	return out, nil
 }
 

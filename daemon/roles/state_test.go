@@ -52,7 +52,7 @@ func rolesOf(s State) string {
 	var out []string
 	for _, d := range file() {
 		if x, ok := s.Policies[d.Name]; ok {
-			out = append(out, d.Name+"="+string(x.Role))
+			out = append(out, d.Name+"="+x.Text())
 		}
 	}
 	return strings.Join(out, " ")
@@ -61,8 +61,10 @@ func rolesOf(s State) string {
 func TestPromoteAndDemote(t *testing.T) {
 	for _, c := range []struct{ said, want string }{
 		{"", "old=active new=shadow newer=candidate simple=fallback"},
-		{"promote new", "old=retired new=active newer=candidate simple=fallback"},
-		{"promote new,promote old", "old=active new=retired newer=candidate simple=fallback"},
+		{"promote new", "old=retired new=canary newer=candidate simple=fallback"},
+		{"promote new,promote old", "old=canary new=retired newer=candidate simple=fallback"},
+		{"promote new,promote new", "old=retired new=active newer=candidate simple=fallback"},
+		{"promote new,promote new,demote new", "old=active new=retired newer=candidate simple=fallback"},
 		{"promote new,demote new", "old=active new=retired newer=candidate simple=fallback"},
 		{"promote new,promote newer,demote newer", "old=retired new=active newer=retired simple=fallback"},
 		{"promote new,promote newer,demote newer,demote new", "old=active new=retired newer=retired simple=fallback"},
@@ -80,11 +82,11 @@ func TestPromoteAndDemote(t *testing.T) {
 		}
 	}
 	s := said(t, declared(t), "promote new")
-	want := Standing{Role: rules.RoleActive, Since: noon.Add(time.Hour), By: "ann", Reason: "promote new", Before: "old", Of: "2"}
+	want := Standing{Role: rules.RoleActive, Since: noon.Add(time.Hour), By: "ann", Reason: "promote new", Before: "old", Canary: true, Of: "2"}
 	if d := cmp.Diff(want, s.Policies["new"]); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(journal.RoleChange{At: noon.Add(time.Hour), Command: "promote", Policy: "new", Was: "old", Active: "new", By: "ann", Reason: "promote new"}, s.Untold[0]); d != "" {
+	if d := cmp.Diff(journal.RoleChange{At: noon.Add(time.Hour), Command: "promote", Policy: "new", Was: "old", Active: "new", By: "ann", Reason: "promote new", Canary: true}, s.Untold[0]); d != "" {
 		t.Error(d)
 	}
 }
@@ -131,7 +133,7 @@ func TestDeclareAgain(t *testing.T) {
 		change       func(d []Declaration) []Declaration
 		want, remark string
 	}{
-		"nothing": {func(d []Declaration) []Declaration { return d }, "old=retired new=active newer=candidate simple=fallback", ""},
+		"nothing": {func(d []Declaration) []Declaration { return d }, "old=retired new=canary newer=candidate simple=fallback", ""},
 		"the promoted is gone": {
 			func(d []Declaration) []Declaration { return append(d[:1], d[2:]...) },
 			"old=active newer=candidate simple=fallback", "new, which ann had active, is not declared any more",
@@ -153,11 +155,11 @@ func TestDeclareAgain(t *testing.T) {
 		},
 		"the retired is another": {
 			func(d []Declaration) []Declaration { d[0].Digest = "7"; return d },
-			"old=retired new=active newer=candidate simple=fallback", "",
+			"old=retired new=canary newer=candidate simple=fallback", "",
 		},
 		"another policy": {
 			func(d []Declaration) []Declaration { d[2].Role = rules.RoleShadow; return d },
-			"old=retired new=active newer=shadow simple=fallback", "",
+			"old=retired new=canary newer=shadow simple=fallback", "",
 		},
 	} {
 		got, remarks := promoted.Declare(c.change(file()), later)

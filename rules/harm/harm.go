@@ -27,15 +27,19 @@ const (
 
 	// A mean error of so many budgets over a block is no harm: single windows of 100
 	// intervals reach 3 by design, and 5 right after a fault.
-	budgets  = 4
-	tolerant = .5   // nor is one that is above half, whatever the budget
-	boldest  = .5   // share of the capital that is staked at most
-	most     = 1e12 // capital that is kept: more is proved by nothing, and would overflow
-	memory   = .5   // weight of the newest block in what is expected of the next
+	budgets       = 4
+	canaryBudgets = 2
+	tolerant      = .5   // nor is one that is above half, whatever the budget
+	boldest       = .5   // share of the capital that is staked at most
+	most          = 1e12 // capital that is kept: more is proved by nothing, and would overflow
+	memory        = .5   // weight of the newest block in what is expected of the next
 )
 
 // Limit is the mean error of a block up to which an objective with the budget is not harmed.
 func Limit(budget float64) float64 { return math.Min(tolerant, budgets*budget) }
+
+// CanaryLimit is Limit on the shorter leash of a policy on trial.
+func CanaryLimit(budget float64) float64 { return math.Min(tolerant, canaryBudgets*budget) }
 
 // Evidence is what was gathered against one objective. The zero value: nothing yet.
 type Evidence struct {
