@@ -10,8 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// built is the directory of the program that the scripts run: as it is shipped, without
-// the race detector, which makes training ten times slower. The packages below have it
+// built is the directory of the program that the scripts run, and of a plugin of the
+// examples: as it is shipped, without the race detector, which makes training ten times slower. The packages below have it
 // in tests of their own.
 var built string
 
@@ -24,7 +24,7 @@ func withProgram(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(built) }() // the system's directory for temporary files
-	build := exec.Command("go", "build", "-o", built, ".")
+	build := exec.Command("go", "build", "-o", built, ".", "../../examples/plugin/lookup")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build windvane for the scripts:", err)
@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("EXAMPLES", examples)
+			e.Setenv("BUILT", built)
 			e.Setenv("PATH", built+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil
 		},

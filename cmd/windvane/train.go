@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -33,36 +32,41 @@ func addTrain(app *kingpin.Application, commands map[string]func() error, stdout
 	c := app.Command("train", "Learn a mesh from a dataset, and write a policy's artefact with a card that says what it is worth.")
 	rulesFile := c.Flag("rules", "The mesh's rules file (TOML).").Required().String()
 	data := c.Flag("dataset", "A dataset, such as `collect` and `import trace` write.").Required().String()
-	name := c.Flag("policy", "The policy to train: "+strings.Join(trainable, ", ")+".").Default(tabular.Name).String()
-	seed := c.Flag("seed", "Draws the configurations that are held out of a fit, and what a network is trained on.").Default("1").Uint64()
-	out := c.Flag("output", "Directory in which the artefact gets a directory of its own.").Short('o').Required().String()
+	name := c.Flag("policy", "The policy to train: "+strings.Join(trainable, ", ")+"; with --config.file also one that the rules file or windvane.toml names. Default: "+tabular.Name+".").String()
+	seed := c.Flag("seed", "Draws the configurations that are held out of a fit, and what a network or a plugin is trained on.").Default("1").Uint64()
+	out := c.Flag("output", "Directory in which the artefact gets a directory of its own. Default: with --config.file artefacts in its state_directory.").Short('o').String()
 	steps := c.Flag("steps", "Of a network's training.").Default(strconv.Itoa(train.DefaultPPO().Steps)).Int()
 	resume := c.Flag("resume", "Go on with a network's training that was stopped.").Bool()
+	from := addTrainPlugin(c)
 	commands["train"] = func() error {
 		if *steps < 1 {
 			return usageError{fmt.Errorf("train: --steps %d: want at least 1", *steps)}
 		}
-		return trainPolicy(*rulesFile, *data, *name, *seed, *out, learning{*steps, *resume}, stdout, stderr)
+		m, d, digest, err := loadData("train", *rulesFile, *data)
+		if err != nil {
+			return err
+		}
+		lesson := lesson{m, d, digest, *seed, *data + " with " + *rulesFile}
+		builtin, plugin, err := from.find(*name, out, m)
+		if err != nil {
+			return usageError{fmt.Errorf("train: %w", err)}
+		}
+		if plugin != nil {
+			return plugin.train(lesson, *out, stdout, stderr)
+		}
+		return trainPolicy(lesson, builtin, *out, learning{*steps, *resume}, stdout, stderr)
 	}
 }
 
 // trainable are the policies that `train` knows.
 var trainable = []string{tabular.Name, rollout.Name, search.Name, learned.Name}
 
-func trainPolicy(rulesFile, data, name string, seed uint64, out string, l learning, stdout, stderr io.Writer) error {
-	if !slices.Contains(trainable, name) {
-		return usageError{fmt.Errorf("train: no policy %q can be trained; %s", name, rules.Suggest(name, trainable))}
-	}
-	m, d, digest, err := loadData("train", rulesFile, data)
-	if err != nil {
-		return err
-	}
+func trainPolicy(from lesson, name, out string, l learning, stdout, stderr io.Writer) error {
 	ctx, cancel := interruptible()
 	defer cancel()
 	p := progress.New("train", stderr)
 	defer p.Stop()
-	p.Note(fmt.Sprintf("fitting and cross-validating %d rows", d.Rows()))
-	from := lesson{m, d, digest, seed, data + " with " + rulesFile}
+	p.Note(from.fitting())
 	t, err := from.train(ctx, name, out, l, p)
 	if err != nil {
 		return err
@@ -94,6 +98,11 @@ type lesson struct {
 	digest  string // of the dataset's file
 	seed    uint64
 	files   string // for errors
+}
+
+// fitting says what is done first.
+func (f lesson) fitting() string {
+	return fmt.Sprintf("fitting and cross-validating %d rows", f.dataset.Rows())
 }
 
 // misfit is for what can fail in a fit: how rules and data fit each other.
@@ -157,9 +166,14 @@ func loadData(command, rulesFile, data string) (*rules.Mesh, *dataset.Dataset, s
 func describe(w io.Writer, c train.Card, dir string) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	lines := []string{
-		fmt.Sprintf("learned mesh %s from %d rows of %d configurations", c.Mesh, c.Data.Rows, c.Data.Configurations), "",
-		"service\tR2, configurations held out\tR2, loads held out\tspread\tfirst margin\toffered load\ttable at",
+		fmt.Sprintf("learned mesh %s from %d rows of %d configurations", c.Mesh, c.Data.Rows, c.Data.Configurations),
 	}
+	if p := c.Plugin; p != nil {
+		lines = append(lines, fmt.Sprintf("policy %s %s: %s", c.Policy, p.Version, p.Summary))
+	}
+	lines = append(lines, "",
+		"service\tR2, configurations held out\tR2, loads held out\tspread\tfirst margin\toffered load\ttable at",
+	)
 	for _, s := range c.Services {
 		var loads []string
 		for _, l := range s.Loads {

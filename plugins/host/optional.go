@@ -69,12 +69,18 @@ func Train(ctx context.Context, o Options, t policy.Training) (policy.Trained, e
 		return policy.Trained{}, h.wrap(fmt.Errorf("training %w", ErrUnsupported))
 	}
 	trained, err := s.train(ctx, t)
-	if err != nil {
+	if errors.Is(err, errEnded) {
 		s.close(ctx) // first, so that it is known how it ended
-		return policy.Trained{}, h.wrap(fmt.Errorf("train: %w", s.explain(err)))
+		err = s.explain(err)
+	}
+	if err != nil {
+		return policy.Trained{}, h.wrap(fmt.Errorf("train: %w", err))
 	}
 	return trained, nil
 }
+
+// errEnded says that a training has no end because the process had one.
+var errEnded = errors.New("it ended before it had trained")
 
 func (s *session) train(ctx context.Context, t policy.Training) (policy.Trained, error) {
 	call, cancel := s.call(ctx, 0)
@@ -101,7 +107,7 @@ func (s *session) train(ctx context.Context, t policy.Training) (policy.Trained,
 	case ctx.Err() != nil:
 		return policy.Trained{}, ctx.Err()
 	case s.ctx.Err() != nil || status.Code(err) == codes.Unavailable:
-		return policy.Trained{}, errors.New("it ended before it had trained")
+		return policy.Trained{}, errEnded
 	case status.Code(err) == codes.ResourceExhausted:
 		return policy.Trained{}, fmt.Errorf("an answer that is too large; an artefact has at most %d bytes: %w", policyv1.MaxArtefact, rpcError(err))
 	default:

@@ -43,7 +43,8 @@ func (e *RejectedError) Error() string {
 func (r *Result) check(ctx context.Context, p Plugin, config policy.Config, seed uint64, progress Progress) error {
 	n := 0
 	report, err := conformance.Check(ctx, conformance.Options{
-		Command: p.Command, SHA256: p.SHA256, Config: config, Observation: Observation(r.Card), Deadline: p.Deadline, Only: checked, Seed: seed,
+		Command: p.Command, SHA256: p.SHA256, Config: config, Observation: Observation(r.Card), Deadline: p.Deadline,
+		StartTimeout: p.StartTimeout, Only: checked, Seed: seed,
 	}, func(done conformance.Result) {
 		progress.Count("checks of what was trained", n, len(checked)+1)
 		if progress.Remark(done.Check); done.About != "" {

@@ -29,11 +29,13 @@ import (
 
 // Plugin is what trains.
 type Plugin struct {
-	Name     string   // for errors
-	Command  []string // the program and its arguments
-	SHA256   string   // of the program, hexadecimal, verified before each start; empty: not verified
-	Settings []byte   // the policy's own, JSON; empty: defaults
-	Deadline time.Duration
+	Name     string        // for errors
+	Command  []string      // the program and its arguments
+	SHA256   string        // of the program, hexadecimal, verified before each start; empty: not verified
+	Settings []byte        // the policy's own, JSON; empty: defaults
+	Deadline time.Duration // of one decision
+
+	StartTimeout time.Duration // as host.Options has it; 0: 10 s
 }
 
 // Progress is told how far a training is.
@@ -71,7 +73,7 @@ func Ask(ctx context.Context, p Plugin, others []string) (policy.Description, er
 	case err != nil:
 		return is, told(err, &wrote)
 	case !is.Trains:
-		return is, fmt.Errorf("plugin %s: its policy %s has no Train: %w; write one, or train a policy that has", p.Name, is.Name, host.ErrUnsupported)
+		return is, fmt.Errorf("plugin %s: its policy %s has no Train, and nothing to be trained; name a plugin that has", p.Name, is.Name)
 	case slices.Contains(others, is.Name):
 		return is, fmt.Errorf("plugin %s: its policy calls itself %q, as one of windvane's own does; give it another name", p.Name, is.Name)
 	}
@@ -146,7 +148,7 @@ func (l *Lesson) teach(ctx context.Context, p Plugin, timeout time.Duration, far
 	case ctx.Err() != nil:
 		return trained, ctx.Err()
 	case limited.Err() != nil:
-		return trained, told(fmt.Errorf("plugin %s: it had not trained after %s%s, and was ended", p.Name, timeout, far.reached), &wrote)
+		return trained, told(fmt.Errorf("plugin %s: it had not trained after %s%s, and was ended; give it more time (--timeout), or less to do in its settings", p.Name, timeout, far.reached), &wrote)
 	}
 	return trained, told(err, &wrote)
 }
@@ -154,7 +156,8 @@ func (l *Lesson) teach(ctx context.Context, p Plugin, timeout time.Duration, far
 // options are those of a host for the plugin.
 func (p Plugin) options(dir string, wrote *conformance.Tail) host.Options {
 	return host.Options{
-		Name: p.Name, Path: p.Command[0], Args: p.Command[1:], SHA256: p.SHA256, SocketDir: dir, Deadline: p.Deadline, Logger: wrote.Logger(),
+		Name: p.Name, Path: p.Command[0], Args: p.Command[1:], SHA256: p.SHA256, SocketDir: dir, Deadline: p.Deadline,
+		StartTimeout: p.StartTimeout, Logger: wrote.Logger(),
 	}
 }
 
@@ -190,10 +193,10 @@ func (f *far) tell(done, total uint64, note string) {
 	f.Remark(note)
 }
 
-// told adds what the plugin wrote to an error.
+// told adds what the plugin wrote to an error, unless that says it already.
 func told(err error, wrote *conformance.Tail) error {
 	last := wrote.Last()
-	if len(last) == 0 {
+	if len(last) == 0 || len(last) == 1 && strings.Contains(err.Error(), last[0]) {
 		return err
 	}
 	return fmt.Errorf("%w\nThe last lines that it wrote:\n  | %s", err, strings.Join(last, "\n  | "))
