@@ -29,6 +29,7 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 	seeds := c.Flag("seeds", "Number of runs, each with a seed, a split and a piece of noise of its own.").Default("4").Int()
 	replay := addReplay(c)
 	emulator := addEmulator(c)
+	exploring := addExploration(c)
 	rows := c.Flag("rows", "Judge on configurations held out, beside the rest, policies that have learned from only so many rows of the others, drawn at random.").Int()
 	sequentially := c.Flag("sequential", "Judge, on the reward alone, where an action is in force an interval later and a knob moves one level at a time: value iteration, PPO, rollout, the myopic tabular policy, and the best static setting.").Bool()
 	models := addModels(c)
@@ -48,10 +49,13 @@ func addEvaluate(app *kingpin.Application, commands map[string]func() error, std
 			}
 			return compareModels(emulator, *rulesFile, *data, *seed, *seeds, *asJSON, stdout, stderr)
 		}
+		if *emulator.on != onDataset && (len(*policies) > 0 || *rows != 0 || *sequentially) {
+			return usageError{fmt.Errorf("evaluate: --on %s judges on an emulated mesh: leave out --policy, --rows and --sequential", *emulator.on)}
+		}
+		if *emulator.on == onExploration {
+			return exploring.run(emulator, replay, *rulesFile, *data, *seed, *seeds, a)
+		}
 		if *emulator.on == onEmulator {
-			if len(*policies) > 0 || *rows != 0 || *sequentially {
-				return usageError{errors.New("evaluate: --on emulator judges controllers of error budgets: leave out --policy, --rows and --sequential")}
-			}
 			return emulator.run(replay, *rulesFile, *data, *seed, *seeds, a)
 		}
 		if *rulesFile == "" || *data == "" {

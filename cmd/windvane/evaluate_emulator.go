@@ -47,8 +47,8 @@ type emulatorFlags struct {
 
 func addEmulator(c *kingpin.CmdClause) emulatorFlags {
 	return emulatorFlags{
-		on: c.Flag("on", "What to judge on: a dataset, or an emulated mesh that no model knows, through a fault and a growth of the load. On one core, "+
-			"the built-in mesh takes a minute for its oracle, two seconds for each seed and half a second for each run; examples/six, ten seconds for each seed and as many for each run.").Default(onDataset).Enum(onDataset, onEmulator),
+		on: c.Flag("on", "What to judge on: a dataset; an emulated mesh that no model knows, through a fault and a growth of the load; or exploring such a mesh. On one core, "+
+			"the built-in mesh takes a minute for its oracle, two seconds for each seed and half a second for each run; examples/six, ten seconds for each seed and as many for each run.").Default(onDataset).Enum(onDataset, onEmulator, onExploration),
 		graph: c.Flag("graph", "With --on emulator: the mesh (TOML), such as examples/six/graph.toml, with the rules for it. Default: a built-in one of two services.").PlaceHolder("FILE").String(),
 		through: c.Flag("through", "With --on emulator: what controls the mesh. The loop is the daemon's cycle without a network; the daemon is windvane as it is shipped, with "+
 			"its Prometheus client, journal, guard, actuator and plugin process, on the same requests, and stands beside the loop. Ten seconds for each run of it on one core.").Default(throughLoop).Enum(throughLoop, throughDaemon),

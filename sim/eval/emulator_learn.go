@@ -105,12 +105,17 @@ type learnt struct {
 	prices   [][]float64 // of violations, by budget and service; nil: no controller has to know
 }
 
-// learn fits the model, and makes the policy of it.
+// learn fits the model to a sample, and makes the policy of it.
 func (e *emulation) learn(seed uint64) (learnt, error) {
 	d, err := e.sample(seed)
 	if err != nil {
 		return learnt{}, err
 	}
+	return e.learnFrom(d, seed)
+}
+
+// learnFrom is learn from data.
+func (e *emulation) learnFrom(d *dataset.Dataset, seed uint64) (learnt, error) {
 	if e.policy == search.Name {
 		s, err := train.FitSearched(e.Rules, d, "", seed)
 		if err != nil {

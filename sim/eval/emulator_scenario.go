@@ -64,14 +64,18 @@ func (g Graph) newScenario(mesh emulator.Graph, interval time.Duration, phases [
 		if err != nil {
 			return s, err
 		}
-		from, to := s.span(PhaseGrowth)
-		if s.graph.Services[i].Load, err = load.NewBurst(process, load.Window{From: from, To: to, Factor: growth}); err != nil {
-			return s, err
+		if from, to := s.span(PhaseGrowth); to > from {
+			process, err = load.NewBurst(process, load.Window{From: from, To: to, Factor: growth})
+			if err != nil {
+				return s, err
+			}
 		}
+		s.graph.Services[i].Load = process
 	}
 	fault := g.Fault
-	fault.From, fault.To = s.span(PhaseFault)
-	s.graph.Faults = []emulator.Fault{fault}
+	if fault.From, fault.To = s.span(PhaseFault); fault.To > fault.From {
+		s.graph.Faults = []emulator.Fault{fault}
+	}
 	return s, nil
 }
 
