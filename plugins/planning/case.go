@@ -51,6 +51,12 @@ func NewCase(name string, t *model.Table, settings Settings) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, v := range t.Values {
+		if !(v >= 0) || math.IsInf(float64(v), 1) {
+			n := len(t.Services)
+			return nil, fmt.Errorf("%s: the artefact predicts %v for %s of %s with %v: train it again", name, v, t.Signals[i%n], t.Services[i%n], grid[i/n%len(grid)])
+		}
+	}
 	axes, err := policy.Axes(t.Knobs)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package planning
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -71,6 +72,17 @@ func TestLimitsAreTheGuards(t *testing.T) {
 	}
 	if admitted < 100 || edited < 100 {
 		t.Errorf("%d actions admitted, %d not: want plenty of both", admitted, edited)
+	}
+}
+
+// A table that does not predict something is refused when it is read, not when that is looked at.
+func TestTablesThatDoNotPredictAreRefused(t *testing.T) {
+	for _, v := range []float32{float32(math.NaN()), float32(math.Inf(1)), -1} {
+		tb := flat(t)
+		tb.Values[len(tb.Values)-1] = v
+		if _, err := NewCase("test", tb, Defaults()); err == nil || !strings.Contains(err.Error(), "the artefact predicts") || !strings.Contains(err.Error(), "latency of b with") {
+			t.Errorf("%v: error %v", v, err)
+		}
 	}
 }
 
