@@ -25,18 +25,12 @@ type usageError struct{ error }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run parses the arguments and calls the subcommand's function.
-func run(args []string, stdout, stderr io.Writer) int {
+// application has all flags and commands, and what each command does.
+func application(stdout, stderr io.Writer) (*kingpin.Application, map[string]func() error) {
 	app := kingpin.New("windvane", "An autopilot for Istio service meshes: holds service-level objectives within their error budgets.")
 	app.UsageWriter(stdout)
 	app.ErrorWriter(stderr)
 	app.HelpFlag.Short('h')
-	exit := -1
-	app.Terminate(func(code int) {
-		if exit < 0 {
-			exit = code
-		}
-	})
 	app.Version(version.Print("windvane"))
 	commands := map[string]func() error{}
 	addApprove(app, commands, stdout)
@@ -59,13 +53,24 @@ func run(args []string, stdout, stderr io.Writer) int {
 	addStatus(app, commands, stdout)
 	addTest(app, commands, stdout)
 	addTrain(app, commands, stdout, stderr)
+	return app, commands
+}
 
-	command, err := app.Parse(args)
+// run parses the arguments and calls the subcommand's function.
+func run(args []string, stdout, stderr io.Writer) int {
+	app, commands := application(stdout, stderr)
+	exit := -1
+	app.Terminate(func(code int) {
+		if exit < 0 {
+			exit = code
+		}
+	})
+	command, err := app.Parse(completed(args))
 	if exit >= 0 {
 		return exit
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(stderr, "windvane: %v; see windvane --help\n", err)
+		_, _ = fmt.Fprintf(stderr, "windvane: %v\n", mistaken(app.Model(), args, err))
 		return exitUsage
 	}
 	if err := commands[command](); err != nil {
