@@ -29,16 +29,23 @@ func multiply(c []float32, a, b matrix, m, k, n int, spare []float32) {
 		}
 		i := 0
 		if vectors && k > 0 {
-			for ; i+8 <= m; i += 8 {
-				from := a.data[i*a.row:][:7*a.row+(k-1)*a.column+1]
+			// Of fewer than 8 rows each is computed 8 times over, which takes half as long as a
+			// tile; of more, the last 8 are a block whether it overlaps another or not.
+			count, row, ldc := 8, a.row, n
+			if m < count {
+				count, row, ldc = 1, 0, 0
+			}
+			for ; i < m; i += count {
+				i = min(i, m-count)
+				from := a.data[i*a.row:][:7*row+(k-1)*a.column+1]
 				if width == panel {
-					to := c[i*n+j:][:7*n+panel]
-					block8(&to[0], n, &from[0], a.row, a.column, &q[:(k-1)*step+panel][0], step, k)
+					to := c[i*n+j:][:7*ldc+panel]
+					block8(&to[0], ldc, &from[0], row, a.column, &q[:(k-1)*step+panel][0], step, k)
 					continue
 				}
 				var to [8 * panel]float32
-				block8(&to[0], panel, &from[0], a.row, a.column, &q[:(k-1)*step+panel][0], step, k)
-				for r := range 8 {
+				block8(&to[0], panel, &from[0], row, a.column, &q[:(k-1)*step+panel][0], step, k)
+				for r := range count {
 					copy(c[(i+r)*n+j:][:width], to[r*panel:])
 				}
 			}
