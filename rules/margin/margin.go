@@ -228,4 +228,4 @@ func (s State) respread(p Params) State {
 	return s
 }
 
-func clip(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
+func clip(v, lo, hi float64) float64 { return max(lo, min(hi, v)) }
