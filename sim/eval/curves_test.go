@@ -33,6 +33,9 @@ func TestFrontier(t *testing.T) {
 			if i > 0 && (p.Carried.Mean < points[policy][i-1].Carried.Mean || *p.Budget <= *points[policy][i-1].Budget) {
 				t.Errorf("%s, point %d: a greater budget carries less: %v, then %v", policy, i, points[policy][i-1].Carried, p.Carried)
 			}
+			if i > 0 && p.Violated.Mean <= points[policy][i-1].Violated.Mean {
+				t.Errorf("%s, point %d: a greater budget is not used: violated %v, then %v", policy, i, points[policy][i-1].Violated, p.Violated)
+			}
 		}
 	}
 	// The point of the rules' own budgets is the row's.

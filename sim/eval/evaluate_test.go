@@ -88,6 +88,9 @@ func tinyTruth(settings, offered []float64) (a, b float64) {
 // tinyTrees are enough for tinyTruth, and fast under the race detector.
 var tinyTrees = model.TreeParams{Trees: 30, Leaves: 20, Rate: .2, MinLeafRows: 10}
 
+// fewTrees are for what asks nothing of a model but that there is one.
+var fewTrees = model.TreeParams{Trees: 5, Leaves: 20, Rate: .5, MinLeafRows: 10}
+
 // tinyData has each configuration for a while at each of 3 x 3 loads. What is carried
 // is at most 6 requests/s, as by a rate limit.
 func tinyData(m *rules.Mesh) *dataset.Dataset {
@@ -122,7 +125,7 @@ var whole = sync.OnceValues(func() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2, Trees: tinyTrees, Steps: 8000, factors: []float64{1, 2}})
+	return Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Names(), Seed: 3, Seeds: 2, Trees: tinyTrees, Steps: 4096, intervals: 900, factors: []float64{1, 2}})
 })
 
 func find(t *testing.T, r Report, policy, objective, load, on string) Row {
@@ -192,7 +195,7 @@ func TestEvaluate(t *testing.T) {
 func TestSameSeedSameBytes(t *testing.T) {
 	m := tinyMesh(t)
 	again := func() Report {
-		r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Quick(), Seed: 3, Seeds: 2, Trees: tinyTrees, intervals: 400, factors: []float64{1, 2}})
+		r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: tinyData(m), Policies: Quick(), Seed: 3, Seeds: 2, Trees: fewTrees, intervals: 150, factors: []float64{1, 2}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +227,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 func TestArtefactsAreJudgedBesideTheOptimumAndStatic(t *testing.T) {
 	m := tinyMesh(t)
 	d := tinyData(m)
-	trained, err := train.EnumerateTabularAt(m, d, train.LoadGrid(d), tinyTrees, "", 1)
+	trained, err := train.EnumerateTabularAt(m, d, train.LoadGrid(d), fewTrees, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +236,7 @@ func TestArtefactsAreJudgedBesideTheOptimumAndStatic(t *testing.T) {
 		t.Fatal(err)
 	}
 	artefacts := map[string]*train.Artefact{"tabular-0": {Card: trained.Card, Policy: table}}
-	r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: d, Artefacts: artefacts, Seeds: 1, Trees: tinyTrees})
+	r, err := Evaluate(context.Background(), Options{Rules: m, Dataset: d, Artefacts: artefacts, Seeds: 1, Trees: fewTrees, intervals: 100, factors: []float64{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,14 +273,14 @@ func TestEvaluateRefuses(t *testing.T) {
 		"unknown policy":   {Options{Rules: m, Dataset: d, Policies: []string{"tabulated"}}, "no such policy"},
 		"damaged artefact": {Options{Rules: m, Dataset: d, Artefacts: map[string]*train.Artefact{"x": {}}}, "artefact x"},
 	} {
-		c.o.Seeds, c.o.Trees = 1, tinyTrees
+		c.o.Seeds, c.o.Trees = 1, fewTrees
 		if _, err := Evaluate(context.Background(), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Evaluate(ctx, Options{Rules: m, Dataset: d, Policies: []string{Tabular}, Seeds: 1, Trees: tinyTrees}); err == nil {
+	if _, err := Evaluate(ctx, Options{Rules: m, Dataset: d, Policies: []string{Tabular}, Seeds: 1, Trees: fewTrees}); err == nil {
 		t.Error("went on after it was cancelled")
 	}
 	if _, err := NewTrial(nothing, d, nil, 1); err == nil || !strings.Contains(err.Error(), "no service has a latency objective") {

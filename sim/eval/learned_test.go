@@ -16,12 +16,12 @@ func TestEvaluateLearnedArtefact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tabular, err := train.EnumerateTabularAt(m, d, train.LoadGrid(d), tinyTrees, "", 1)
+	tabular, err := train.EnumerateTabularAt(m, d, train.LoadGrid(d), fewTrees, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	params := train.DefaultPPO()
-	params.Steps = 4000
+	params.Steps = 2048
 	l, err := train.NewLearning(goal, tabular, params, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestEvaluateLearnedArtefact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Rules: m, Dataset: d, Seed: 3, Seeds: 1, Trees: tinyTrees, Steps: 4000}
+	o := Options{Rules: m, Dataset: d, Seed: 3, Seeds: 1, Trees: fewTrees, Steps: 2048, intervals: 100, factors: []float64{1}}
 	o.Artefacts = map[string]*train.Artefact{"mine": {Card: l.Learned().Card, Policy: src}}
 	r, err := Evaluate(context.Background(), o)
 	if err != nil {

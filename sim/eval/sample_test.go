@@ -12,7 +12,7 @@ import (
 // learned from all else is, and has most of what that one has.
 func TestASampleIsJudgedByTheWhole(t *testing.T) {
 	m := tinyMesh(t)
-	o := Options{Rules: m, Dataset: tinyData(m), Policies: []string{Tabular}, Seed: 1003, Seeds: 1, Trees: tinyTrees, SampleRows: 250}
+	o := Options{Rules: m, Dataset: tinyData(m), Policies: []string{Tabular}, Seed: 1003, Seeds: 1, Trees: tinyTrees, SampleRows: 250, intervals: 540, factors: []float64{1}}
 	r, err := Evaluate(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)

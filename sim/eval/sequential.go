@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ type SequentialRow struct {
 // have no reward.
 func Sequential(ctx context.Context, o Options) (SequentialReport, error) {
 	o = o.complete()
+	o.intervals = cmp.Or(o.intervals, runIntervals)
 	grid, loads, err := sequentialGrid(o)
 	if err != nil {
 		return SequentialReport{}, fmt.Errorf("evaluate: %w", err)
@@ -75,7 +77,7 @@ func Sequential(ctx context.Context, o Options) (SequentialReport, error) {
 			free <- struct{}{}
 			defer func() { <-free }()
 			seed := o.Seed + uint64(i/len(names))
-			earned[i], errs[i] = contest(ctx, grid, loads, names[i%len(names)], seed, o.Steps)
+			earned[i], errs[i] = o.contest(ctx, grid, loads, names[i%len(names)], seed)
 			mu.Lock()
 			defer mu.Unlock()
 			done++
@@ -155,7 +157,7 @@ const (
 )
 
 // contest is what each policy earns in an interval under one load.
-func contest(ctx context.Context, grid *env.Grid, loads [][]float64, load string, seed uint64, steps int) (map[string]float64, error) {
+func (o Options) contest(ctx context.Context, grid *env.Grid, loads [][]float64, load string, seed uint64) (map[string]float64, error) {
 	chain, err := env.Uniform(env.Cross(loads), redrawEvery)
 	if load == LoadUnseen {
 		chain, err = env.Cycle(unseen(loads, rand.New(rand.NewPCG(seed, streamUnseen))))
@@ -183,18 +185,18 @@ func contest(ctx context.Context, grid *env.Grid, loads [][]float64, load string
 		if err != nil {
 			return nil, err
 		}
-		if out[name], err = play(config, seed, planner(grid.Space(), plan)); err != nil {
+		if out[name], err = play(config, seed, o.intervals, planner(grid.Space(), plan)); err != nil {
 			return nil, err
 		}
 	}
 	if !(out[ValueIteration] > 0) {
 		return nil, errors.New("even value iteration earns nothing, so that shares of it say nothing")
 	}
-	actor, err := trainSequential(ctx, config, seed, steps)
+	actor, err := trainSequential(ctx, config, seed, o.Steps)
 	if err != nil {
 		return nil, err
 	}
-	out[PPO], err = play(config, seed, func(_ *env.Env, _ int, obs []float32, choice []int32) { actor.Choose(obs, choice) })
+	out[PPO], err = play(config, seed, o.intervals, func(_ *env.Env, _ int, obs []float32, choice []int32) { actor.Choose(obs, choice) })
 	return out, err
 }
 
@@ -243,7 +245,7 @@ const (
 
 // play is the mean reward of an interval. The loads of a seed are the same for every
 // policy.
-func play(c env.Config, seed uint64, policy choose) (float64, error) {
+func play(c env.Config, seed uint64, intervals int, policy choose) (float64, error) {
 	c.Lanes = playLanes
 	e, err := env.New(c)
 	if err != nil {
@@ -256,7 +258,7 @@ func play(c env.Config, seed uint64, policy choose) (float64, error) {
 		return 0, err
 	}
 	sum := 0.0
-	for i := range playWarmup + runIntervals {
+	for i := range playWarmup + intervals {
 		for lane := range playLanes {
 			policy(e, lane, obs[lane*size:][:size], actions[lane*axes:][:axes])
 		}
@@ -269,5 +271,5 @@ func play(c env.Config, seed uint64, policy choose) (float64, error) {
 			}
 		}
 	}
-	return sum / float64(runIntervals*playLanes), nil
+	return sum / float64(intervals*playLanes), nil
 }

@@ -16,7 +16,7 @@ import (
 // options give the same report.
 func TestSequential(t *testing.T) {
 	m := tinyMesh(t)
-	o := Options{Rules: m, Dataset: tinyData(m), Seed: 1003, Seeds: 1, Trees: tinyTrees, Steps: 4096}
+	o := Options{Rules: m, Dataset: tinyData(m), Seed: 1003, Seeds: 1, Trees: tinyTrees, Steps: 4096, intervals: 500}
 	r, err := Sequential(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestSequentialRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Trees: tinyTrees}
+	o := Options{Rules: m, Dataset: tinyData(m), Seeds: 1, Trees: fewTrees}
 	if _, err := Sequential(context.Background(), o); err == nil || !strings.Contains(err.Error(), "add [reward]") {
 		t.Errorf("rules without a reward: %v", err)
 	}
