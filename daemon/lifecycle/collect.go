@@ -54,20 +54,25 @@ func Collect(dir string, m *rules.Mesh) (*dataset.Dataset, error) {
 // the policies, and not on whole percents.
 func CollectFrom(ctx context.Context, o Options) (*dataset.Dataset, *Report, error) {
 	c := newCollection(o)
+	if err := c.gather(ctx); err != nil {
+		return nil, nil, fmt.Errorf("collect: %w", err)
+	}
+	return c.data, &c.report, nil
+}
+
+// gather takes the intervals from where they are known.
+func (c *collection) gather(ctx context.Context) error {
 	var err error
 	switch {
-	case o.Prometheus != nil:
+	case c.o.Prometheus != nil:
 		err = c.measure(ctx)
-	case o.Journal != "":
+	case c.o.Journal != "":
 		err = c.recall()
 	default:
 		err = errors.New("neither a journal nor Prometheus is given")
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("collect: %w", err)
-	}
 	c.report.finish()
-	return c.data, &c.report, nil
+	return err
 }
 
 // collection is a dataset that is being made. It is given the intervals from the oldest to
@@ -77,6 +82,7 @@ type collection struct {
 	knobs    []policy.Knob
 	services []policy.Service
 	data     *dataset.Dataset
+	each     func(Interval) error // what becomes of those that were asked for
 	left     queue
 	report   Report
 }
@@ -88,7 +94,19 @@ func newCollection(o Options) *collection {
 		report: Report{Mesh: o.Rules.Name, IntervalSeconds: o.Rules.Interval.Seconds(), Settings: map[Source]int{}, leftOut: map[Reason]int{}},
 	}
 	c.data = dataset.Of(o.Rules.Name, o.Rules.Interval, c.knobs, services)
+	c.each = c.keep
 	return c
+}
+
+// keep makes a row of an interval, if it is one.
+func (c *collection) keep(iv Interval) error {
+	if iv.Reason != "" {
+		return nil
+	}
+	if err := c.data.Append(iv.Row); err != nil {
+		return fmt.Errorf("interval that ended at %s: %w", iv.At.Format(time.RFC3339), err)
+	}
+	return nil
 }
 
 // interval is one that has ended.
@@ -101,7 +119,7 @@ type interval struct {
 	alerted  bool          // one of the given alerts fired
 }
 
-// add makes a row of an interval, or counts why not.
+// add takes the next interval, and counts it or why it is left out.
 func (c *collection) add(iv interval) error {
 	foreign := c.left.over(iv.settings, iv.state)
 	if !c.asked(iv.at) {
@@ -123,14 +141,11 @@ func (c *collection) add(iv interval) error {
 	}
 	if reason != "" {
 		c.report.leftOut[reason]++
-		return nil
+	} else {
+		c.report.Rows++
+		c.report.Settings[iv.source]++
 	}
-	if err := c.data.Append(row); err != nil {
-		return fmt.Errorf("interval that ended at %s: %w", iv.at.Format(time.RFC3339), err)
-	}
-	c.report.Rows++
-	c.report.Settings[iv.source]++
-	return nil
+	return c.each(Interval{At: iv.at, Settings: iv.settings, Reason: reason, State: iv.state, Row: row})
 }
 
 func (c *collection) asked(at time.Time) bool {

@@ -1,10 +1,15 @@
 package lifecycle
 
 import (
+	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/plugins/policy"
@@ -100,5 +105,64 @@ func TestCollectNamesADamagedJournal(t *testing.T) {
 	}
 	if _, err := Collect(t.TempDir()+"/nothing", m); err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Errorf("error %v, want one that names the directory", err)
+	}
+}
+
+func TestWalkGivesTheRowsOfCollectAndTheRestWithReasons(t *testing.T) {
+	m, err := rules.Parse("shop.toml", []byte(meshText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	j, _, err := journal.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(6) {
+		i, o := journal.Intent{Cycle: n, Live: live(.2)}, journal.Outcome{Cycle: n, Live: live(.2), State: state(policy.Valid), Partial: n == 2}
+		if n == 4 {
+			o.Live = nil
+		}
+		for _, r := range []struct {
+			kind string
+			body any
+		}{{journal.KindIntent, i}, {journal.KindOutcome, o}} {
+			if _, err := j.Append(instant(int(n)), "shop", r.kind, r.body, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Rules: m, Journal: dir, From: instant(0)}
+	d, want, err := CollectFrom(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reasons []Reason
+	rows := 0
+	got, err := Walk(t.Context(), o, func(iv Interval) error {
+		reasons = append(reasons, iv.Reason)
+		if iv.Reason == "" {
+			if iv.Row.Latency[0] != d.Latency[0][rows] || iv.Row.Settings[0] != d.Settings[0][rows] {
+				t.Errorf("the row of %s is %+v, which is not row %d of the dataset", iv.At, iv.Row, rows)
+			}
+			rows++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(reasons, []Reason{"", Settling, "", Unknown, ""}) || rows != d.Rows() {
+		t.Errorf("%d rows and the reasons %q, want %d rows", rows, reasons, d.Rows())
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Report{})); diff != "" {
+		t.Errorf("the reports differ: %s", diff)
+	}
+	stop := errors.New("enough")
+	if _, err := Walk(t.Context(), o, func(Interval) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("the error of the function became %v", err)
 	}
 }
