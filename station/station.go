@@ -21,7 +21,7 @@ import (
 // Epoch is the virtual time at which every station's mesh starts.
 var Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Options describe a station. All but the last three are required.
+// Options describe a station. All but the last four are required.
 type Options struct {
 	Dir      string // an empty directory for all files; its path is short: plugins' sockets lie below it
 	Emulator emulator.Options
@@ -36,6 +36,8 @@ type Options struct {
 	Address    string        // of the daemon's HTTP server; empty: none
 	Executable string        // serves the built-in policies; empty: this program
 	Pace       time.Duration // least wall time of a cycle
+
+	WebConfigFile string // of that server, as daemon.Options has it
 }
 
 // Step is one completed cycle.
@@ -118,7 +120,7 @@ func (s *Station) startDaemon(ctx context.Context) error {
 		s.url = "http://" + listener.Addr().String()
 	}
 	d, err := daemon.New(ctx, daemon.Options{
-		ConfigFile: filepath.Join(s.o.Dir, configFile), Listener: listener, RuntimeDirectory: s.o.Dir,
+		ConfigFile: filepath.Join(s.o.Dir, configFile), Listener: listener, WebConfigFile: s.o.WebConfigFile, RuntimeDirectory: s.o.Dir,
 		Executable: s.o.Executable, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Clock: s, Watch: s.completed,
 	})
 	if err != nil {

@@ -38,7 +38,7 @@ func (m *Mesh) what() string {
 	switch {
 	case m.Hold != "":
 		code, _, _ := strings.Cut(m.Hold, " ") // a detail may be behind it
-		return "nothing is changed: " + explain.HoldText(code)
+		return "held: " + explain.HoldText(code)
 	case m.Pending != nil && m.Pending.Approved != "":
 		return fmt.Sprintf("plan %s, approved by %s, is applied by the next cycle that admits it", m.Pending.ID, m.Pending.Approved)
 	case m.Pending != nil:

@@ -307,14 +307,15 @@ export interface Mark {
   kind: string;
   decision?: number;
   text: string;
+  changes?: Change[];
 }
 
 export interface PromisePoint {
   target: number;
   carried: number | null;
-  carried_low: number | null;
-  carried_high: number | null;
   carried_all: number | null;
+  carried_all_low: number | null;
+  carried_all_high: number | null;
   replicas: number | null;
   broken_ratio: number | null;
 }

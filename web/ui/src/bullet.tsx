@@ -28,7 +28,7 @@ export function Bullet({ o }: { o: Objective }) {
 
 /** now is the objective's signal as it was measured last. */
 export function now(o: Objective): string {
-  if (o.value === null) return `${unknown} (${o.status})`;
+  if (o.value === null) return unknown;
   return o.bound ? seconds(o.value) : percent(o.value);
 }
 

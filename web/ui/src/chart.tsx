@@ -106,7 +106,7 @@ function options(given: { current: Props }, width: number): uPlot.Options {
         values: p.time ? (_, s) => s.map((v) => new Date(1000 * v).toISOString().slice(11, v % 60 ? 19 : 16)) : (_, s) => s.map((v) => (p.xLabel ?? String)(v)),
         ...(p.xSplits ? { splits: () => p.xSplits ?? [], filter: (_: uPlot, s: number[]) => s } : {}),
       },
-      { ...axis, size: 62, space: 34, values: (_, s) => s.map((v) => given.current.yLabel(v)) },
+      { ...axis, size: 62, space: (p.height ?? 180) < 160 ? 22 : 34, values: (_, s) => s.map((v) => given.current.yLabel(v)) },
     ],
     series: [
       {},
@@ -135,6 +135,7 @@ function marks(u: uPlot, all: Tick[]): void {
   c.save();
   c.font = `600 ${11 * scale}px system-ui, sans-serif`;
   c.textAlign = "center";
+  let last = -Infinity; // where the last letter is: there is no room for one on another
   for (const m of all) {
     const x = Math.round(u.valToPos(m.at, "x", true));
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
@@ -146,13 +147,15 @@ function marks(u: uPlot, all: Tick[]): void {
     c.lineTo(x, u.bbox.top + u.bbox.height);
     c.stroke();
     c.globalAlpha = 1;
+    if (x - last < (6 + 5 * m.label.length) * scale) continue;
+    last = x;
     c.fillText(m.label, x, u.bbox.top + 9 * scale);
   }
   c.restore();
 }
 
 /** Legend says what the lines of a chart are, with the values at the cursor or the newest. */
-export function Legend({ items }: { items: { colour: string; label: string; value: string; look?: "line" | "dash" | "dot" | "band" | "step" }[] }) {
+export function Legend({ items }: { items: { colour: string; label: string; value: string; look?: "line" | "dash" | "dot" | "band" | "mark" }[] }) {
   return (
     <ul class="legend">
       {items.map((i) => (
@@ -162,11 +165,13 @@ export function Legend({ items }: { items: { colour: string; label: string; valu
               <rect x="0" y="1" width="28" height="10" class="band" />
             ) : i.look === "dot" ? (
               <circle cx="14" cy="6" r="3" />
+            ) : i.look === "mark" ? (
+              <line x1="14" x2="14" y1="0" y2="12" />
             ) : (
               <line x1="0" x2="28" y1="6" y2="6" stroke-dasharray={i.look === "dash" ? "5 4" : undefined} />
             )}
           </svg>
-          {i.label} <strong>{i.value}</strong>
+          {i.label} {i.value && <strong>{i.value}</strong>}
         </li>
       ))}
     </ul>

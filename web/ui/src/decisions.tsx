@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { get, getText, path, type Decision, type Explanation, type Setting } from "./api";
-import { clock, knob, setting, stamp } from "./format";
+import { changes, clock, knob, setting, stamp } from "./format";
 import { useLive } from "./live";
 import { Flag, Note, messageOf, useAsked, type Tone } from "./parts";
 import { to } from "./route";
@@ -71,7 +71,7 @@ export function Decisions({ id, mesh }: { id: number | null; mesh: string }) {
                   <span class="when">{clock(d.at)}</span>
                   <span class="what">
                     {live.meshes.length > 1 && !mesh && <strong>{d.mesh} </strong>}
-                    {d.summary}
+                    {summary(d)}
                     <span class="came">{came(d)}</span>
                   </span>
                 </a>
@@ -92,6 +92,16 @@ export function Decisions({ id, mesh }: { id: number | null; mesh: string }) {
       </div>
     </>
   );
+}
+
+/** summary is the daemon's, with the settings in the words of these pages. */
+function summary(d: Decision): string {
+  const all = d.changes ?? [];
+  if (d.hold || all.length === 0) return d.summary;
+  const words = changes(all);
+  if (d.pending) return `waits for approval as ${d.pending}: ${words}`;
+  if (d.approved_by) return `approved by ${d.approved_by}: ${words}`;
+  return (d.applied ? "" : "would set ") + words;
 }
 
 /** changed says that a decision is not the same as the one before it: it changed settings, or held

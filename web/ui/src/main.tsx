@@ -19,7 +19,7 @@ const pages: { page: string; title: string; also?: string[] }[] = [
   { page: "decisions", title: "Decisions" },
   { page: "policies", title: "Policies" },
   { page: "model", title: "Model" },
-  { page: "promise", title: "Price of a promise" },
+  { page: "promise", title: "Promises" },
 ];
 
 function App() {
@@ -42,6 +42,7 @@ function App() {
         Skip to the content
       </a>
       <header class="top">
+        <div class="inner">
         <a class="brand" href={to("overview")}>
           windvane
         </a>
@@ -53,6 +54,7 @@ function App() {
           ))}
         </nav>
         <Connection />
+        </div>
       </header>
       <Lost />
       <main ref={main} id="main" tabIndex={-1}>
@@ -77,7 +79,7 @@ function Connection() {
     <p class={"connection " + (word === "live" ? "" : "bad")} role="status">
       <span aria-hidden="true">{word === "live" ? "● " : "○ "}</span>
       {word}
-      {live.status && <span class="quiet version"> · {live.status.version}</span>}
+      {live.status && live.status.version !== "unknown" && <span class="quiet version"> · {live.status.version}</span>}
     </p>
   );
 }

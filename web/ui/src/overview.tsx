@@ -4,6 +4,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import type { Mesh, Objective, Service } from "./api";
+import { Legend } from "./chart";
 import { Bullet, broken, now as measured, spoken } from "./bullet";
 import { clock, digits, duration, percent, plural, rate, seconds, signed, unknown } from "./format";
 import { age, old, useClock, useLive, type Held } from "./live";
@@ -80,6 +81,7 @@ function Troubles({ held }: { held: Held }) {
   const down = (m.plugins ?? []).filter((p) => !p.up || p.quarantined);
   const lowered = (m.authority_sources ?? []).filter((s) => s.source !== "file");
   const problems = m.problems ?? [];
+  const blind = (m.services ?? []).length > 0 && (m.services ?? []).every((s) => s.offered === null && s.carried === null);
   const alerts = m.alerts ?? [];
   return (
     <div class="notes">
@@ -100,7 +102,10 @@ function Troubles({ held }: { held: Held }) {
       ))}
       {m.pending_plan && <Pending plan={m.pending_plan} />}
       {problems.length > 0 && (
-        <Note tone="warn" title={`${plural(problems.length, "signal")} cannot be used: nothing is made of what is not known.`}>
+        <Note
+          tone={blind ? "bad" : "warn"}
+          title={blind ? "Nothing is measured, and windvane changes nothing for it." : `${plural(problems.length, "signal")} cannot be used, and ${problems.length > 1 ? "count" : "counts"} as unknown.`}
+        >
           {problems.slice(0, 3).join("; ")}
           {problems.length > 3 && `; and ${problems.length - 3} more`}
         </Note>
@@ -176,7 +181,7 @@ function Services({ mesh }: { mesh: Mesh }) {
       )}
       <Rows
         items={shown}
-        height={narrow ? 132 : 46}
+        height={narrow ? 8.25 : 2.9}
         label={"Services of mesh " + mesh.name}
         id={(x) => x.service.name + "/" + (x.o?.signal ?? "")}
         tone={(x) => x.tone}
@@ -194,12 +199,21 @@ function Services({ mesh }: { mesh: Mesh }) {
               Budget left
             </span>
             <span role="columnheader" class="n">
-              Burns
+              Burn rate, 1 h
             </span>
           </>
         }
         row={(x) => <Cells mesh={mesh.name} x={x} />}
       />
+      {items.some((x) => x.o?.bound) && (
+        <Legend
+          items={[
+            { colour: "--ink", label: "now", value: "" },
+            { colour: "--c1", label: "bound", value: "", look: "mark" },
+            ...(items.some((x) => x.o?.margin) ? ([{ colour: "--band", label: "margin, which policies keep free", value: "", look: "band" }] as const) : []),
+          ]}
+        />
+      )}
     </>
   );
 }
@@ -217,7 +231,7 @@ function Cells({ mesh, x }: { mesh: string; x: Item }) {
       </span>
       <span role="cell" class="n load" data-label="Carried">
         <span>
-          {rate(service.carried)} <span class="quiet">of {rate(service.offered)}</span>
+          {rate(service.carried)} {(service.carried !== null || service.offered !== null) && <span class="quiet">of {rate(service.offered)}</span>}
         </span>
       </span>
       <span role="cell" class="n" data-label="Blocked">
@@ -226,7 +240,7 @@ function Cells({ mesh, x }: { mesh: string; x: Item }) {
       <span role="cell" class="n" data-label="Budget left">
         {o && <Left o={o} />}
       </span>
-      <span role="cell" class="n" data-label="Burns">
+      <span role="cell" class="n" data-label="Burn, 1 h">
         {o && <Burn o={o} />}
       </span>
     </>
@@ -244,8 +258,8 @@ function Standing({ o }: { o: Objective }) {
         </span>
         <span class="quiet">
           {" "}
-          {o.bound ? "of " + seconds(o.bound) : "of " + percent(o.budget)}
-          {o.bound ? `, margin ${signed(o.margin)}` : ""}
+          {o.value === null ? `(${o.status}) ` : ""}of {o.bound ? seconds(o.bound) : percent(o.budget)}
+          {o.bound && o.margin !== 0 && o.value !== null ? `, margin ${signed(o.margin)}` : ""}
         </span>
         {over && <span class="hidden"> above its bound</span>}
       </span>
@@ -262,7 +276,7 @@ function Left({ o }: { o: Objective }) {
   if (o.left_ratio === null) return <span class="quiet">{unknown}</span>;
   const over = `${duration(o.window_seconds)} window, budget ${percent(o.budget)}`;
   return (
-    <span title={over}>
+    <span title={`${over}${o.shared ? `, shared as ${o.shared}` : ""}`}>
       {o.left_ratio < 0 ? <Flag tone="bad">{percent(o.left_ratio)}</Flag> : percent(o.left_ratio)}
     </span>
   );
@@ -276,5 +290,11 @@ function Burn({ o }: { o: Objective }) {
     .map(([w, v]) => `${w}: ${digits(v)}×`)
     .join(", ");
   if (hour === undefined) return <span class="quiet">{unknown}</span>;
-  return <span title={all}>{o.burning ? <Flag tone="bad">{digits(hour, 2)}× over {o.burning}</Flag> : digits(hour, 2) + "×"}</span>;
+  return <span title={all}>{o.burning ? (
+        <Flag tone="bad">
+          {digits(hour, 2)}×<span class="hidden"> too fast, over {o.burning}</span>
+        </Flag>
+      ) : (
+        digits(hour, 2) + "×"
+      )}</span>;
 }

@@ -42,6 +42,7 @@ export function PromisePage({ mesh, service }: { mesh: string; service: string }
 
 function Priced({ mesh, service }: { mesh: string; service: string }) {
   const [again, ask] = useState(0);
+  const services = useLive().meshes.find((h) => h.mesh.name === mesh)?.mesh.services ?? [];
   const asked = useAsked(() => get<PromiseAnswer>(path("meshes", mesh, "services", service, "promise")), mesh + "/" + service, again);
   if (asked.error) {
     return (
@@ -51,16 +52,25 @@ function Priced({ mesh, service }: { mesh: string; service: string }) {
     );
   }
   if (!asked.value) return <p class="quiet">…</p>;
-  return <Frontier a={asked.value} service={service} again={() => ask(again + 1)} />;
+  const sum = (f: (s: { offered: number | null; carried: number | null }) => number | null) =>
+    services.reduce((n: number | null, s) => (n === null || f(s) === null ? null : n + (f(s) ?? 0)), 0);
+  const whole = { offered: sum((s) => s.offered) ?? asked.value.offered, carried: sum((s) => s.carried) };
+  return <Frontier a={asked.value} service={service} whole={whole} again={() => ask(again + 1)} />;
 }
 
 /** place puts a target on an axis on which each step to the right is a tenth of the budget. */
 const place = (target: number): number => -Math.log10(1 - target);
 const targetAt = (x: number): number => 1 - 10 ** -x;
 
-const written = (target: number): string => digits(100 * target, target > 0.99 ? 3 : 2) + " %";
+const written = (target: number): string => String(+(100 * target).toFixed(2)) + " %";
 
-function Frontier({ a, service, again }: { a: PromiseAnswer; service: string; again: () => void }) {
+interface Whole {
+  offered: number; // requests/s of all services
+  carried: number | null;
+}
+
+function Frontier({ a, service, whole, again }: { a: PromiseAnswer; service: string; whole: Whole; again: () => void }) {
+  const carriedNow = whole.carried;
   const [at, point] = useState<number | null>(null);
   const scaled = a.points.some((p) => p.replicas !== null);
   // The present point has a place of its own on the axis, between those of the frontier.
@@ -82,12 +92,14 @@ function Frontier({ a, service, again }: { a: PromiseAnswer; service: string; ag
       return merged.map(([v, m]) => (m.p ? f(m.p) : between(known, v)));
     };
     return [
-      { label: "high", values: of((p) => p.carried_high), colour: "--band", width: 1 },
-      { label: "low", values: of((p) => p.carried_low), colour: "--band", width: 1 },
-      { label: "carried", values: of((p) => p.carried), colour: "--c1", width: 2 },
+      { label: "high", values: of((p) => p.carried_all_high), colour: "--band", width: 1 },
+      { label: "low", values: of((p) => p.carried_all_low ?? 0), colour: "--band", width: 1 },
+      { label: "all", values: of((p) => p.carried_all), colour: "--c1", width: 2.5 },
+      { label: "service", values: of((p) => p.carried), colour: "--c3", width: 1.5, dash: [6, 4] },
+      { label: "all now", values: merged.map(([, m]) => (m.today ? carriedNow : null)), colour: "--ink", points: true },
       { label: "now", values: merged.map(([, m]) => (m.today ? a.carried : null)), colour: "--ink", points: true },
     ];
-  }, [merged, a]);
+  }, [merged, a, carriedNow]);
   const here = merged[at ?? -1]?.[1].p ?? nearest(a.points, at === null ? a.target : targetAt(x[at] ?? 0));
   const marks = useMemo(() => {
     const out = [{ at: place(a.target), colour: "--ink", label: "target" }];
@@ -97,8 +109,8 @@ function Frontier({ a, service, again }: { a: PromiseAnswer; service: string; ag
   return (
     <>
       <p class="sentence">
-        Within {seconds(a.bound)} in {written(a.target)} of the intervals, {service} is expected to carry {priceOf(nearest(a.points, a.target))} of the {rate(a.offered)} that are
-        offered now. {dearer(a)}
+        To keep {service} within {seconds(a.bound)} in {written(a.target)} of the intervals, all services together are expected to carry {priceOf(nearest(a.points, a.target))} of
+        the {rate(whole.offered)} that are offered now. {dearer(a)}
       </p>
       {!a.supported && (
         <Note tone="warn" title="The present load is outside the model's data.">
@@ -109,21 +121,22 @@ function Frontier({ a, service, again }: { a: PromiseAnswer; service: string; ag
         <figcaption>Carried load by target</figcaption>
         <Legend
           items={[
-            { colour: "--c1", label: `expected at ${here ? written(here.target) : unknown}`, value: rate(here?.carried) },
-            { colour: "--band", label: "90 % interval", value: here ? `${bound(here.carried_low)} to ${bound(here.carried_high)}` : unknown, look: "band" },
-            { colour: "--ink", label: "measured now, at the target of the rules", value: rate(a.carried), look: "dot" },
-            { colour: "--c2", label: "share kept so far", value: percent(a.kept_ratio, 3) },
+            { colour: "--c1", label: `all services at ${here ? written(here.target) : unknown}`, value: rate(here?.carried_all) },
+            { colour: "--band", label: "90 % interval", value: here ? `${bound(here.carried_all_low)} to ${bound(here.carried_all_high)}` : unknown, look: "band" },
+            { colour: "--c3", label: service + " alone", value: rate(here?.carried), look: "dash" },
+            { colour: "--ink", label: "measured now, at the target of the rules: all, and " + service, value: `${rate(whole.carried)}, ${rate(a.carried)}`, look: "dot" },
+            { colour: "--c2", label: "share of intervals kept so far", value: percent(a.kept_ratio, 3) },
           ]}
         />
         <Chart
-          label={`Carried load of ${service} by target: ${a.points.map((p) => `${written(p.target)}: ${p.carried === null ? "nothing keeps it" : rate(p.carried)}`).join("; ")}.`}
+          label={`Carried load of all services by target of ${service}: ${a.points.map((p) => `${written(p.target)}: ${p.carried_all === null ? "nothing keeps it" : rate(p.carried_all)}`).join("; ")}.`}
           x={x}
           lines={lines}
           band={[0, 1]}
           marks={marks}
           height={320}
           from={0}
-          to={a.offered}
+          to={whole.offered}
           xSplits={[0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999].map(place)}
           xLabel={(v) => written(targetAt(v))}
           yLabel={(v) => digits(v) + "/s"}
@@ -138,13 +151,13 @@ function Frontier({ a, service, again }: { a: PromiseAnswer; service: string; ag
                 Target
               </th>
               <th scope="col" class="n">
-                Carried
+                All services carry
               </th>
               <th scope="col" class="n">
                 90 % interval
               </th>
               <th scope="col" class="n">
-                All services
+                {service}
               </th>
               {scaled && (
                 <th scope="col" class="n">
@@ -163,11 +176,11 @@ function Frontier({ a, service, again }: { a: PromiseAnswer; service: string; ag
                   {written(p.target)}
                   {p.target === nearest(a.points, a.target)?.target && <span class="quiet"> the rules</span>}
                 </th>
-                <td class="n">{p.carried === null ? "nothing keeps it" : rate(p.carried)}</td>
+                <td class="n">{p.carried_all === null ? "nothing keeps it" : rate(p.carried_all)}</td>
                 <td class="n">
-                  {bound(p.carried_low)} to {bound(p.carried_high)}
+                  {bound(p.carried_all_low)} to {bound(p.carried_all_high)}
                 </td>
-                <td class="n">{rate(p.carried_all)}</td>
+                <td class="n">{p.carried === null ? "" : rate(p.carried)}</td>
                 {scaled && <td class="n">{p.replicas ?? unknown}</td>}
                 <td class="n">{percent(p.broken_ratio)}</td>
               </tr>
@@ -202,16 +215,16 @@ function between(known: [number, number | null][], x: number): number | null {
 const nearest = (points: PromisePoint[], target: number): PromisePoint | undefined =>
   [...points].sort((p, q) => Math.abs(place(p.target) - place(target)) - Math.abs(place(q.target) - place(target)))[0];
 
-const priceOf = (p: PromisePoint | undefined): string => (!p ? unknown : p.carried === null ? "nothing" : `${rate(p.carried)} (${bound(p.carried_low)} to ${bound(p.carried_high)})`);
+const priceOf = (p: PromisePoint | undefined): string => (!p ? unknown : p.carried_all === null ? "nothing" : `${rate(p.carried_all)} (${bound(p.carried_all_low)} to ${bound(p.carried_all_high)})`);
 
 /** dearer says what the next stricter target would cost. */
 function dearer(a: PromiseAnswer): string {
   const i = a.points.findIndex((p) => p === nearest(a.points, a.target));
-  const now = a.points[i]?.carried;
+  const now = a.points[i]?.carried_all;
   for (const p of a.points.slice(i + 1)) {
     if (now === null || now === undefined) return "No setting is expected to keep this target.";
-    if (p.carried === null) return `No setting is expected to keep ${written(p.target)}.`;
-    if (p.carried < now - 1e-9) return `${written(p.target)} would cost ${rate(now - p.carried)} of it.`;
+    if (p.carried_all === null) return `No setting is expected to keep ${written(p.target)}.`;
+    if (p.carried_all < now - 1e-9) return `${written(p.target)} would cost ${rate(now - p.carried_all)} of it.`;
   }
   return "A stricter target would cost nothing at this load.";
 }

@@ -9,7 +9,7 @@ const spare = 8; // rows above and below what is in sight, for the keyboard
 
 interface Props<T> {
   items: T[];
-  height: number; // px of a row
+  height: number; // rem of a row
   label: string;
   head: ComponentChildren; // the row of column headers
   row: (item: T, index: number) => ComponentChildren; // the cells
@@ -17,10 +17,13 @@ interface Props<T> {
   tone?: (item: T) => string;
 }
 
-export function Rows<T>({ items, height, label, head, row, id, tone }: Props<T>) {
+const rem = (): number => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+export function Rows<T>({ items, height: rems, label, head, row, id, tone }: Props<T>) {
   const body = useRef<HTMLDivElement>(null);
   const [[from, to], show] = useState<[number, number]>([0, 40]);
   const long = items.length > all;
+  const height = Math.round(rems * rem());
   useLayoutEffect(() => {
     if (!long) return;
     const look = () => {

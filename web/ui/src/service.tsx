@@ -5,7 +5,7 @@ import { useMemo, useState } from "preact/hooks";
 
 import { get, path, type History, type Mark } from "./api";
 import { Chart, Legend, type Tick } from "./chart";
-import { clock, digits, percent, rate, seconds, signed, unknown } from "./format";
+import { changes, clock, digits, percent, rate, seconds, signed, unknown } from "./format";
 import { useLive } from "./live";
 import { Note, useAsked } from "./parts";
 import { to } from "./route";
@@ -108,7 +108,7 @@ function Over({ h }: { h: History }) {
           <Legend items={[{ colour: "--c2", label: "share of requests that is refused", value: percent(h.blocking[i]) }]} />
           <Chart
             {...common}
-            height={120}
+            height={140}
             label={`Blocking of ${h.service} over time. Now ${percent(h.blocking[x.length - 1])}.`}
             lines={[{ label: "blocked", values: h.blocking, colour: "--c2", width: 2, steps: true }]}
             from={0}
@@ -174,10 +174,11 @@ function ObjectiveChart({ o, i, common }: { o: History["objectives"][number]; i:
   );
 }
 
-const newest = 200; // marks in the list
+const few = 25; // marks in the list, until one asks for all
 
 function Happened({ marks, mesh }: { marks: Mark[]; mesh: string }) {
-  const list = [...marks].reverse().slice(0, newest);
+  const [all, show] = useState(false);
+  const list = [...marks].reverse().slice(0, all ? undefined : few);
   return (
     <section aria-labelledby="happened">
       <h2 id="happened">What happened</h2>
@@ -193,12 +194,17 @@ function Happened({ marks, mesh }: { marks: Mark[]; mesh: string }) {
               </span>
               <span>
                 <span class="quiet">{k?.word}: </span>
-                {m.decision ? <a href={to("decisions", [m.decision], { mesh })}>{m.text}</a> : m.text}
+                {m.decision ? <a href={to("decisions", [m.decision], { mesh })}>{m.changes ? changes(m.changes) : m.text}</a> : m.text}
               </span>
             </li>
           );
         })}
       </ol>
+      {marks.length > list.length && (
+        <button type="button" onClick={() => show(true)}>
+          All {marks.length}
+        </button>
+      )}
     </section>
   );
 }
