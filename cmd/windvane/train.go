@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -193,6 +195,9 @@ func describe(w io.Writer, c train.Card, dir string) error {
 		lines = append(lines, "", "best static setting, objective "+s.Objective+"\t"+staticFigures(s))
 		lines = append(lines, settings(s.Action)...)
 	}
+	if c.Plugin != nil {
+		lines = append(lines, judgements(c.Plugin.Judged)...)
+	}
 	lines = append(lines, "", "artefact\t"+dir)
 	for _, l := range lines {
 		if _, err := fmt.Fprintln(out, l); err != nil {
@@ -200,6 +205,26 @@ func describe(w io.Writer, c train.Card, dir string) error {
 		}
 	}
 	return out.Flush()
+}
+
+// judgements say how a plugin's policy did on the model that it was trained on.
+func judgements(all []train.Judgement) []string {
+	out := []string{""}
+	for _, j := range all {
+		line := fmt.Sprintf("judged, %s load: carries %.3f of the offered load", j.Load, j.Carried)
+		if j.Reward != nil {
+			line += fmt.Sprintf(", has %.3f of the best reward", *j.Reward)
+		}
+		var violated []string
+		for _, s := range slices.Sorted(maps.Keys(j.Violated)) {
+			violated = append(violated, fmt.Sprintf("%s %.1f %%", s, 100*j.Violated[s]))
+		}
+		if len(violated) > 0 {
+			line += ", violates " + strings.Join(violated, ", ")
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 // r2 is nil where the data have too few loads to hold one out.
