@@ -36,7 +36,7 @@ func (s *Screen) Title(sc *Scenario) {
 // Address tells where the autopilot's daemon answers.
 func (s *Screen) Address(url string) {
 	if url != "" {
-		s.printf("Its daemon answers at %s/api/v1/status and /metrics while the demo runs.\n", url)
+		s.printf("Watch it in a browser at %s/ while the demo runs; /api/v1/status and /metrics answer there, too.\n", url)
 	}
 }
 
