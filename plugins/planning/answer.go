@@ -33,16 +33,15 @@ func (c *Case) Decision(a policy.Action, chosen int, reason string) policy.Decis
 	}
 	n := len(c.Offered)
 	both := make([]policy.Prediction, 0, 2*n)
-	both = c.predictions(both, c.Predict(chosen), chosen, a)
+	both = c.predictions(both, c.Predict(chosen), chosen, c.speaks(chosen, a))
 	n = len(both)
-	both = c.predictions(both, c.Live, c.Nearest, c.O.Live)
+	both = c.predictions(both, c.Live, c.Nearest, c.knowsLive)
 	return policy.Decision{Action: a, Reason: reason, Expected: both[:n:n], ExpectedLive: both[n:]}
 }
 
-// predictions appends those for an action of the grid, which stands for the given one. A
-// service that has lost its objective since the table was made gets none.
-func (c *Case) predictions(to []policy.Prediction, latency []float64, chosen int, a policy.Action) []policy.Prediction {
-	supported := c.speaks(chosen, a)
+// predictions appends those for an action of the grid, or near it. A service that has lost its
+// objective since the table was made gets none.
+func (c *Case) predictions(to []policy.Prediction, latency []float64, chosen int, supported bool) []policy.Prediction {
 	for s, v := range latency {
 		promised := func(o policy.Objective) bool { return o.Signal == c.Table.Signals[s] }
 		if !slices.ContainsFunc(c.O.Services[s].Objectives, promised) {

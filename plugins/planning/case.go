@@ -35,13 +35,16 @@ type Case struct {
 	Worth   []float64 // value of all of the offered load
 	All     float64   // their sum
 	Nearest int       // the action of the grid nearest to the live one
-	Live    []float64 // predicted for it, seconds
+	Live    []float64 // predicted for the live action, seconds; beyond the grid, for the nearest one
 	Inside  bool      // the offered load lies within the data
 	Judge   margin.Judge
 
 	name    string // of the policy
 	corners []model.Corner
 	latency []float64 // predicted for the action looked at last
+
+	knowsLive bool   // the live action lies on the grid or between its actions, and the loads in the data
+	sides     []side // reused
 }
 
 // NewCase prepares decisions of the named policy over a table. It is an error if the
@@ -105,10 +108,11 @@ func (c *Case) Begin(o policy.Observation) error {
 	}
 	c.corners, c.Inside = c.Table.Corners(c.corners, c.Offered, len(c.Grid))
 	c.Nearest = c.nearest(o.Live)
-	c.Table.Predict(c.Live, c.corners, c.Nearest)
+	c.knowsLive = c.between(c.Live, o.Live) && c.Inside
 	known := c.Live
-	if !c.speaks(c.Nearest, o.Live) {
+	if !c.knowsLive {
 		known = nil
+		c.Table.Predict(c.Live, c.corners, c.Nearest)
 	}
 	c.Judge.Begin(&c.O, c.Table.Signals, c.Offered, known)
 	return nil
