@@ -73,6 +73,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"plugins/planning", module + "sim/env", "what is served plans with the model's inference alone"},
 	{"plugins/planning", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/simserver", module + "daemon", "who trains needs no daemon"},
+	{"plugins/training", module + "daemon", "who trains needs no daemon"},
+	{"plugins/simclient", module + "sim", "a learner knows the wire alone"},
 	{"plugins/rollout", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/explore", module + "daemon", "policies know the contract and the rules' arithmetic"},
 	{"plugins/learned", module + "daemon", "policies know the contract and the rules' arithmetic"},

@@ -11,7 +11,7 @@ type Trainer interface {
 
 // Training is what an artefact is made from.
 type Training struct {
-	Settings  []byte // as Config.Settings
+	Settings  []byte // as Config.Settings, which will be the same for what is trained
 	Simulator string // where the host's simulator service listens, as gRPC dials it: "unix:/run/x/sim.sock"
 	Seed      uint64
 

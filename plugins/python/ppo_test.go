@@ -54,7 +54,7 @@ func TestPPOIsTrainedAndServed(t *testing.T) {
 		t.Errorf("it says %q", trained.Summary)
 	}
 	o := conformance.Options{
-		Command: append([]string{python}, plugin...), Config: policy.Config{Artefact: trained.Artefact},
+		Command: append([]string{python}, plugin...), Config: policy.Config{Settings: training.Settings, Artefact: trained.Artefact},
 		Observation: observed(.06), Calls: 1000, Seed: 1000, Deadline: 5 * time.Second,
 	}
 	_, err = conformance.Check(t.Context(), o, func(r conformance.Result) {

@@ -20,8 +20,8 @@ class PPO(windvane.Policy):
     name, version, artefact = "sb3-ppo", "1.0.0", True
 
     def configure(self, settings, card, artefact):
-        if settings:
-            raise ValueError(f"there are no settings, and got {sorted(settings)}")
+        if unknown := set(settings) - {"steps"}:
+            raise ValueError(f"settings: there is steps, of the training, and got {sorted(unknown)}")
         if not artefact:
             raise ValueError("an artefact is needed: the network, as train makes it")
         self.network = Network(json.loads(artefact))

@@ -214,8 +214,9 @@ class Policy:
 
     def train(self, simulator, seed, settings, progress):
         """Optional: return what is Trained against the simulator at this address (see
-        SimVectorEnv). The same seed gives the same artefact, byte for byte. progress(done,
-        total, note) tells how far it is. It runs in a process of its own that was not configured."""
+        SimVectorEnv); configure will be given the same settings with it. The same seed gives the
+        same artefact, byte for byte. progress(done, total, note) tells how far it is. It runs
+        in a process of its own that was not configured."""
         raise NotImplementedError
 
     def export(self, rows):
