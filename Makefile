@@ -44,6 +44,15 @@ peers: ## make bench, then its peers in Python (integration/peers), whose figure
 	BENCH_SPLITS="$$splits" $(MAKE) --no-print-directory bench; \
 	integration/peers/run.sh "$(abspath $(or $(TRACE),examples/mo1/trace-sample.csv))" "$(CURDIR)/bench.json" "$$splits"
 
+# A test of each of these packages holds what it writes against the code; this writes it anew.
+.PHONY: docs
+docs: ## what is generated of docs: configuration, commands, API, metrics, reason codes, ways out
+	go test ./daemon/config -run TestReference -update
+	go test ./cmd/windvane -run TestCommandsPage -update
+	go test ./daemon/api -run TestOpenAPI -update
+	go test ./daemon -run 'TestMetrics|TestFaultMatrix' -update
+	go test ./daemon/explain -run TestReasonCodes -update
+
 .PHONY: python
 python: ## the tests of the package for Python, and of plugins in Python under the host; needs python3 with pip
 	@plugins/python/test.sh
