@@ -100,7 +100,7 @@ func openPilot(t *testing.T) *pilot {
 	if err := os.WriteFile(script, fmt.Appendf(nil, launcher, p.gate, exe), 0o700); err != nil { //nolint:gosec // it is run
 		t.Fatal(err)
 	}
-	p.show, err = newShow(Options{Seed: 1003, Dir: dir, Lengths: short, Executable: script, Screen: &Screen{Out: io.Discard}})
+	p.show, err = newShow(Options{Seed: 1003, Dir: dir, Lengths: short, levels: fewLevels, Executable: script, Screen: &Screen{Out: io.Discard}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	// Done is called at the end, while the autopilot's daemon still runs, with its
 	// state directory and the address of its HTTP server; nil: nothing is.
 	Done func(r *Result, stateDirectory, url string)
+
+	levels int // of each service's blocking; 0: blockingLevels
 }
 
 // Result is what `windvane demo --json` prints.
@@ -93,7 +95,7 @@ func newShow(o Options) (*show, error) {
 	if err != nil {
 		return nil, err
 	}
-	mesh, err := ParseRules(RulesOptions{Authority: rules.AuthorityObserve, Directory: o.Dir})
+	mesh, err := ParseRules(RulesOptions{Authority: rules.AuthorityObserve, Directory: o.Dir, levels: o.levels})
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +143,7 @@ func (s *show) observing() RulesOptions {
 
 // open opens a controller's station at a time of the scenario.
 func (s *show) open(ctx context.Context, controller string, from time.Duration, o RulesOptions, static *Static, address string) (*station.Station, error) {
+	o.levels = s.levels
 	options := station.Options{
 		Dir: s.dirOf(controller), Emulator: s.scenario.Emulator(), Object: MeshName, Interval: Interval, Scrape: Scrape,
 		From: from, Rules: Rules(o), Plugins: pluginsText, Watch: s.tallies[controller].add,
@@ -177,7 +180,8 @@ func advance(ctx context.Context, st *station.Station, n int) error {
 }
 
 // reload has a station's daemon read other rules.
-func reload(ctx context.Context, st *station.Station, o RulesOptions) error {
+func (s *show) reload(ctx context.Context, st *station.Station, o RulesOptions) error {
+	o.levels = s.levels
 	if err := st.Reload(ctx, Rules(o)); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -203,7 +207,7 @@ func (s *show) observe(ctx context.Context, pilot *station.Station) error {
 // with the trained policy's first decision.
 func (s *show) learn(ctx context.Context, pilot *station.Station) (string, error) {
 	s.Screen.Part(2, "a bounded exploration under the guard, then training")
-	err := reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
+	err := s.reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
 		{Name: "explorer", Plugin: "explorer", Role: rules.RoleActive, Settings: map[string]any{"seed": int64(s.Seed)}},
 	}})
 	if err != nil {
@@ -287,7 +291,7 @@ func (s *show) handOver(ctx context.Context, pilot *station.Station, artefact st
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	return reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
+	return s.reload(ctx, pilot, RulesOptions{Authority: rules.AuthorityAct, Policies: []rules.PolicyRef{
 		{Name: "planner", Plugin: "planner", Role: rules.RoleActive, Artefact: relative},
 		{Name: "rules", Plugin: "rules", Role: rules.RoleFallback},
 	}})

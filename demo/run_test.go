@@ -16,8 +16,11 @@ import (
 	"github.com/windvane/windvane/internal/lockedbuffer"
 )
 
-// short is a demo that shows nothing but exercises all.
+// short is a demo that shows nothing but exercises all, with fewLevels of blocking for a
+// grid of 225 actions.
 var short = Lengths{Observe: 4, Explore: 70, Act: 12}
+
+const fewLevels = 3
 
 // tempDir is short: plugins' sockets lie below it.
 func tempDir(t *testing.T) string {
@@ -33,7 +36,7 @@ func tempDir(t *testing.T) string {
 func run(t *testing.T, o Options) (*Result, string) {
 	t.Helper()
 	var out lockedbuffer.Buffer
-	o.Dir, o.Lengths, o.Screen = tempDir(t), short, &Screen{Out: &out}
+	o.Dir, o.Lengths, o.levels, o.Screen = tempDir(t), short, fewLevels, &Screen{Out: &out}
 	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
@@ -88,7 +91,7 @@ func TestInterruptedDemoEnds(t *testing.T) {
 		cancel()
 	}()
 	dir := tempDir(t)
-	if _, err := Run(ctx, Options{Seed: 1004, Dir: dir, Screen: &Screen{Out: out}}); err == nil {
+	if _, err := Run(ctx, Options{Seed: 1004, Dir: dir, Lengths: Lengths{Observe: 4, Explore: 600, Act: 12}, Screen: &Screen{Out: out}}); err == nil {
 		t.Error("an interrupted demo ended without an error")
 	}
 	if _, err := journal.Verify(daemon.JournalDirectory(filepath.Join(dir, ControllerTabular, "state"))); err != nil {

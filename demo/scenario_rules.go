@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -15,6 +16,8 @@ type RulesOptions struct {
 	Authority rules.Authority
 	Policies  []rules.PolicyRef // whole-number settings only
 	Directory string            // of the file: artefacts are relative to it
+
+	levels int // of each service's blocking; 0: blockingLevels
 }
 
 // RulesFile is the name of the mesh's rules file in its directory.
@@ -37,8 +40,9 @@ carried = 'windvane:carried:rate'
 latency = 'windvane:latency_seconds:p95'
 split = 'windvane:split:ratio'
 `, MeshName)
-	writeService(&b, compute, computeBound, 7)
-	writeService(&b, information, informationBound, 7)
+	levels := cmp.Or(o.levels, blockingLevels)
+	writeService(&b, compute, computeBound, levels)
+	writeService(&b, information, informationBound, levels)
 	fmt.Fprintf(&b, `
 [guard]
 authority = %q
@@ -60,6 +64,9 @@ changes_per_hour = 3600
 	}
 	return []byte(b.String())
 }
+
+// blockingLevels are those of each service.
+const blockingLevels = 7
 
 // writeService writes a service. Weights in quarters and blocking in seven levels
 // make a grid of 5*5*7*7 = 1,225 actions; quarters are whole percents, so that what

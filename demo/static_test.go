@@ -26,7 +26,7 @@ func tiny(t *testing.T) *rules.Mesh {
 func TestBestStaticIsThatOfBruteForce(t *testing.T) {
 	m := tiny(t)
 	for _, seed := range []uint64{1000, 1001} {
-		s := scenario(t, seed, Lengths{Observe: 2, Explore: 2, Act: 60})
+		s := scenario(t, seed, Lengths{Observe: 2, Explore: 2, Act: 36})
 		got, err := BestStatic(t.Context(), s, m)
 		if err != nil {
 			t.Fatal(err)
