@@ -23,14 +23,20 @@ import (
 func TestOperate(t *testing.T) {
 	_, blocks := operateBlocks(t)
 	o := newOperated(t)
+	o.play(blocks, o.states(), sameTime)
+}
+
+// play runs the blocks of the emulated mesh; same is for console's Differ.
+func (o *operated) play(blocks []console.Block, states map[string]func(), same func(string) string) {
+	o.t.Helper()
 	for _, b := range blocks {
 		if b.World != worldEmulated {
 			continue
 		}
 		if b.Given != "" {
-			bring, ok := o.states()[b.Given]
+			bring, ok := states[b.Given]
 			if !ok {
-				t.Fatalf("line %d: nobody knows how to bring about that %s", b.Line, b.Given)
+				o.t.Fatalf("line %d: nobody knows how to bring about that %s", b.Line, b.Given)
 			}
 			bring()
 		}
@@ -39,8 +45,8 @@ func TestOperate(t *testing.T) {
 				o.reload(unit)
 				continue
 			}
-			if wrong := o.shell.Step(t.Context(), step, sameTime); wrong != "" {
-				t.Error(wrong)
+			if wrong := o.shell.Step(o.t.Context(), step, same); wrong != "" {
+				o.t.Error(wrong)
 			}
 		}
 	}

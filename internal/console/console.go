@@ -117,6 +117,24 @@ func (s *Step) exit() (err error) {
 	return err
 }
 
+// File returns what a page shows as a file of this name, as in a block that begins with
+// "```go main.go"; empty: it shows none.
+func File(page, name string) string {
+	var out strings.Builder
+	inside := false
+	for line := range strings.Lines(page) {
+		switch {
+		case inside && strings.HasPrefix(line, fence):
+			return out.String()
+		case inside:
+			out.WriteString(line)
+		case strings.HasPrefix(line, fence):
+			inside = strings.HasSuffix(strings.TrimSpace(line), " "+name)
+		}
+	}
+	return ""
+}
+
 // Spans returns the code in a page's text, its blocks apart, that begins with one of the
 // programs and has arguments: commands that a reader may give.
 func Spans(page string, programs ...string) []Step {

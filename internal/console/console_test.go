@@ -101,6 +101,9 @@ func TestShell(t *testing.T) {
 		{Step{Command: "echo hello >/etc/thing/file; ls /etc/thing/*", Output: []string{"/etc/thing/file"}}, ""},
 		{Step{Line: 3, Command: "exit 3 # exit code 3", Exit: 3}, ""},
 		{Step{Line: 4, Command: "exit 3"}, "line 4: `exit 3` has exit code 3, want 0"},
+		{Step{Command: "mkdir below"}, ""},
+		{Step{Command: "cd below"}, ""},
+		{Step{Command: "ls -d ../below", Output: []string{"../below"}}, ""},
 		{Step{Line: 5, Command: "echo a", Output: []string{"b"}}, "line 5: `echo a` prints\na\nand not\nb"},
 	} {
 		if got := s.Step(t.Context(), c.step, nil); !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
@@ -109,5 +112,15 @@ func TestShell(t *testing.T) {
 	}
 	if _, err := os.Stat(dir + "/file"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFile(t *testing.T) {
+	page := "text\n```console\n$ true\n```\n```go main.go\npackage main\n\n```\n```go\nfunc other()\n```\n"
+	if got := File(page, "main.go"); got != "package main\n\n" {
+		t.Errorf("main.go is %q", got)
+	}
+	if got := File(page, "other.go"); got != "" {
+		t.Errorf("a file that is not shown: %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -30,8 +31,13 @@ func (s Shell) Run(ctx context.Context, command string) (printed string, exit in
 	return s.page(string(out)), exit, err
 }
 
-// Step runs a step and says what is not as the page shows it; empty: nothing.
-func (s Shell) Step(ctx context.Context, step Step, same func(string) string) string {
+// Step runs a step and says what is not as the page shows it; empty: nothing. A step that
+// is a cd moves the shell.
+func (s *Shell) Step(ctx context.Context, step Step, same func(string) string) string {
+	if dir, ok := strings.CutPrefix(step.Command, "cd "); ok {
+		s.Dir = filepath.Join(s.Dir, dir)
+		return ""
+	}
 	printed, exit, err := s.Run(ctx, step.Command)
 	switch {
 	case err != nil:

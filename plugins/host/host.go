@@ -125,6 +125,7 @@ func (h *Host) Start(ctx context.Context) error {
 func (h *Host) Begin(ctx context.Context) {
 	var run context.Context
 	run, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	h.view.Store(&view{status: Status{LastError: "it is being started"}})
 	go h.supervise(run)
 }
 

@@ -308,6 +308,12 @@ func expired(t *testing.T) context.Context {
 
 func TestNeverStarted(t *testing.T) {
 	h := New(Options{Name: "x"})
+	starting := New(options(t, "silent"))
+	starting.Begin(t.Context())
+	if _, err := starting.Decide(t.Context(), observation()); err == nil || !strings.HasSuffix(err.Error(), "is down: it is being started") {
+		t.Errorf("while it starts: %v", err)
+	}
+	starting.Stop(t.Context())
 	if _, err := h.Decide(t.Context(), observation()); !errors.Is(err, ErrDown) || err.Error() != "plugin x: is down: it was not started" {
 		t.Errorf("decide: %v", err)
 	}

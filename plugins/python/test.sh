@@ -43,5 +43,6 @@ chmod +x "$work/bin/python"
 
 export WINDVANE_PYTHON=$work/bin/python
 go build -o "$work/bin/windvane" ../../cmd/windvane
-PATH=$work/bin:$PATH "$WINDVANE_PYTHON" -m pytest -p no:cacheprovider -c pyproject.toml --rootdir . tests "$@"
+export PATH=$work/bin:$PATH
+"$WINDVANE_PYTHON" -m pytest -p no:cacheprovider -c pyproject.toml --rootdir . tests "$@"
 go test -count=1 .
