@@ -140,7 +140,7 @@ function Detail({ id, again }: { id: number; again: string }) {
       </Note>
     );
   }
-  if (!e.value || text.value === null) return <p class="quiet">…</p>;
+  if (!e.value || text.value === null) return <p class="quiet">It is read…</p>;
   const x = e.value;
   return (
     <>

@@ -72,12 +72,12 @@ export function changes(all: Change[], most = 4): string {
     if (!c) break;
     let n = 1;
     if (c.kind === "weight") while (all[i + n]?.kind === "weight" && all[i + n]?.target === c.target) n++;
-    const move = (x: Change) => `${setting(x, x.from)} → ${setting(x, x.to)}`;
+    const move = (x: Change) => `${setting(x, x.from)}\u00a0→\u00a0${setting(x, x.to)}`;
     words.push(
       c.kind === "weight"
         ? `weights of ${c.target}: ${all
             .slice(i, i + n)
-            .map((x) => `${x.part ?? ""} ${move(x)}`)
+            .map((x) => `${x.part ?? ""}\u00a0${move(x)}`)
             .join(", ")}`
         : `${knob(c)} ${move(c)}`,
     );

@@ -189,7 +189,7 @@ function Gap({ gap }: { gap: ModelGap[] }) {
                 <th scope="row">
                   {g.service} <span class="quiet">{g.signal}</span>
                 </th>
-                <td>{g.region}</td>
+                <td>{g.region.replaceAll("_", ", ")}</td>
                 <td class="n">{g.intervals}</td>
                 <td class="n">{share(g.median)}</td>
                 <td class="n">{share(g.upper)}</td>
@@ -207,7 +207,7 @@ function Gap({ gap }: { gap: ModelGap[] }) {
 /** Against plots each interval's prediction against what was measured. */
 function Against({ c, mesh }: { c: Card; mesh: Mesh }) {
   const [service, choose] = useState(c.services[0]?.service ?? "");
-  const asked = useAsked(() => get<History>(path("meshes", mesh.name, "services", service, "history") + "?last=1h"), service, mesh.cycle);
+  const asked = useAsked(() => get<History>(path("meshes", mesh.name, "services", service, "history") + "?last=1h"), service, Math.floor(mesh.cycle / 12));
   const signal = c.services.find((s) => s.service === service)?.signal;
   const o = asked.value?.objectives.find((x) => x.signal === signal);
   const pairs = useMemo(() => {
@@ -247,6 +247,7 @@ function Against({ c, mesh }: { c: Card; mesh: Mesh }) {
           {asked.error}
         </Note>
       )}
+      {!asked.value && !asked.error && <p class="quiet">The journal is read…</p>}
       {asked.value && pairs.length === 0 && <p class="quiet">Nothing that was predicted was measured in this time.</p>}
       {pairs.length > 0 && (
         <figure class="square">

@@ -126,7 +126,7 @@ function Detail({ p, cycle }: { p: Policy; cycle: number }) {
   const asked = useAsked(() => get<PolicyDetail>(path("meshes", p.mesh, "policies", p.name)), p.mesh + "/" + p.name, Math.floor(cycle / 5));
   const d = asked.value;
   if (asked.error) return <p role="alert">{asked.error}</p>;
-  if (!d) return <p class="quiet">…</p>;
+  if (!d) return <p class="quiet">It is read…</p>;
   const refusals = d.refusals ?? [];
   return (
     <div class="more">

@@ -51,7 +51,7 @@ function Priced({ mesh, service }: { mesh: string; service: string }) {
       </Note>
     );
   }
-  if (!asked.value) return <p class="quiet">…</p>;
+  if (!asked.value) return <p class="quiet">It is read…</p>;
   const sum = (f: (s: { offered: number | null; carried: number | null }) => number | null) =>
     services.reduce((n: number | null, s) => (n === null || f(s) === null ? null : n + (f(s) ?? 0)), 0);
   const whole = { offered: sum((s) => s.offered) ?? asked.value.offered, carried: sum((s) => s.carried) };

@@ -10,10 +10,11 @@ import { useLive } from "./live";
 import { Note, useAsked } from "./parts";
 import { to } from "./route";
 
-const spans: [string, string][] = [
-  ["15m", "15 min"],
-  ["1h", "1 h"],
-  ["3h", "3 h"],
+/** spans are the times to show, and after how many cycles each is read again: a long one costs more. */
+const spans: [string, string, number][] = [
+  ["15m", "15 min", 1],
+  ["1h", "1 h", 4],
+  ["3h", "3 h", 12],
 ];
 
 /** kinds are what may be marked: a letter, a word and a colour. */
@@ -30,7 +31,8 @@ const kinds: Record<string, { letter: string; word: string; colour: string }> = 
 export function ServicePage({ mesh, service }: { mesh: string; service: string }) {
   const live = useLive();
   const [span, setSpan] = useState("15m");
-  const cycle = live.meshes.find((h) => h.mesh.name === mesh)?.mesh.cycle;
+  const every = spans.find(([s]) => s === span)?.[2] ?? 1;
+  const cycle = Math.floor((live.meshes.find((h) => h.mesh.name === mesh)?.mesh.cycle ?? 0) / every);
   const asked = useAsked(() => get<History>(path("meshes", mesh, "services", service, "history") + "?last=" + span), mesh + "/" + service, `${span} ${cycle}`);
   return (
     <>
@@ -54,6 +56,7 @@ export function ServicePage({ mesh, service }: { mesh: string; service: string }
         </Note>
       )}
       {asked.value && <Over h={asked.value} />}
+      {!asked.value && !asked.error && <p class="quiet">The journal is read…</p>}
     </>
   );
 }
