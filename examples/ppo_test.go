@@ -55,15 +55,10 @@ func TestPPOPlansAhead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
 	}
-	m, tab := must(rules.Load("mo1/rules.toml")), table()
-	grid := must(env.NewGrid(tab, must(train.NewGoal(m, tab.Services))))
-	loads := must(env.Uniform(env.Cross(tab.Loads), 4))
-	s := must(train.NewSequential(grid, loads, env.NewLimiter(grid.Space(), 1, false), 1, .95))
-	best := must(s.Mean(must(train.ValueIteration(s, 1e-3)), 0, 100, 200))
-
+	s := planAhead()
 	params := train.SequentialPPO()
 	params.Steps = 100_000
-	e := must(env.New(env.Config{Backend: grid, Loads: loads, Lanes: train.Lanes, StepLimit: 1, Delay: 1}))
+	e := must(env.New(env.Config{Backend: s.grid, Loads: s.loads, Lanes: train.Lanes, StepLimit: 1, Delay: 1}))
 	p := must(train.NewPPO(e, params, 1))
 	for !p.Done() {
 		if err := p.Step(); err != nil {
@@ -71,9 +66,9 @@ func TestPPOPlansAhead(t *testing.T) {
 		}
 	}
 	got := play(t, e, p.Actor())
-	t.Logf("%.4f of value iteration", got/best)
-	if got < .97*best {
-		t.Errorf("PPO earns %v an interval, value iteration %v", got, best)
+	t.Logf("%.4f of value iteration", got/s.best)
+	if got < .97*s.best {
+		t.Errorf("PPO earns %v an interval, value iteration %v", got, s.best)
 	}
 }
 
