@@ -62,6 +62,16 @@ func answerPromise(q promise.Question, x *declared, report *loop.Report) (*api.P
 		return nil, conflict("service %s: %w", out.Service, err)
 	}
 	out.Carried = known(report.Intent.State.Role(out.Service, policy.RoleCarried).Get())
+	carried := 0.0
+	out.CarriedAll = &carried
+	for i, name := range q.Table.Services {
+		out.OfferedAll += q.Offered[i]
+		if v, ok := report.Intent.State.Role(name, policy.RoleCarried).Get(); ok {
+			carried += v
+		} else {
+			out.CarriedAll = nil
+		}
+	}
 	if e := entry(report.Control, out.Service, out.Signal); e.Intervals > 0 {
 		out.Kept = known(1-e.Spent/float64(e.Intervals), true)
 	}

@@ -53,7 +53,7 @@ func TestPriceOfAPromise(t *testing.T) {
 	if code := r.ask(http.MethodGet, path, "", &p); code != http.StatusOK {
 		t.Fatalf("%d", code)
 	}
-	if p.Bound != .3 || p.Target != .95 || p.Offered <= 0 || p.Carried == nil || p.Kept == nil || p.Policy != "planner" || !p.Supported || p.Expected == nil || len(p.Points) == 0 {
+	if p.Bound != .3 || p.Target != .95 || p.Offered <= 0 || p.Carried == nil || p.CarriedAll == nil || *p.CarriedAll < *p.Carried || p.OfferedAll <= p.Offered || p.Kept == nil || p.Policy != "planner" || !p.Supported || p.Expected == nil || len(p.Points) == 0 {
 		t.Errorf("%+v", p)
 	}
 	for i := 1; i < len(p.Points); i++ {

@@ -18,6 +18,8 @@ type Promise struct {
 	Kept           *float64  `json:"kept_ratio"`     // as measured; null: nothing was
 	Offered        float64   `json:"offered"`        // requests/s
 	Carried        *float64  `json:"carried"`        // requests/s, as measured; null: not known
+	OfferedAll     float64   `json:"offered_all"`    // of all services together
+	CarriedAll     *float64  `json:"carried_all"`    // likewise; null: that of one of them is not known
 	Supported      bool      `json:"supported"`      // the load lies within the data behind the model; else nothing of this is promised
 	Policy         string    `json:"policy"`         // whose model it is
 	Artefact       string    `json:"artefact"`       // that it is in
