@@ -8,6 +8,15 @@ import { createInterface } from "node:readline";
 
 const root = new URL("../../..", import.meta.url).pathname;
 
+const children = new Set();
+process.on("exit", () => children.forEach((c) => c.kill("SIGINT")));
+
+function started(...args) {
+  const child = spawn(...args);
+  children.add(child);
+  return { child, ended: new Promise((resolve) => child.on("exit", () => (children.delete(child), resolve()))) };
+}
+
 /** built builds the programs once, and returns where they are. */
 export async function built() {
   const dir = await mkdtemp(join(tmpdir(), "windvane-ui-"));
@@ -22,8 +31,7 @@ export async function built() {
 export class Stage {
   static async open(program, ...args) {
     const s = new Stage();
-    s.child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
-    s.ended = new Promise((resolve) => s.child.on("exit", resolve));
+    Object.assign(s, started(program, args, { stdio: ["pipe", "pipe", "inherit"] }));
     const lines = createInterface({ input: s.child.stdout })[Symbol.asyncIterator]();
     s.next = async () => (await lines.next()).value ?? "";
     const first = await s.next();
@@ -45,8 +53,7 @@ export class Stage {
 
 /** demo runs windvane demo to its end and keeps it up; it resolves when the address is known. */
 export async function demo(program, ...args) {
-  const child = spawn(program, ["demo", "--keep", "--seed", "1001", ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.on("exit", resolve));
+  const { child, ended } = started(program, ["demo", "--keep", "--seed", "1001", ...args], { stdio: ["ignore", "pipe", "inherit"] });
   let whole = "";
   let tell;
   const told = new Promise((resolve) => (tell = resolve));

@@ -104,7 +104,8 @@ const cases = {
             const where = `${name}, ${scheme}, ${viewport.width} px`;
             await page.goto(`${d.url}/#/${name}`);
             await page.locator("main h1").first().waitFor();
-            await page.waitForTimeout(700);
+            await page.waitForFunction(() => !document.querySelector("main").innerText.includes("read…"), null, { timeout: 30_000 }).catch(() => check(false, `${where}: it stays empty`));
+            await page.waitForTimeout(200);
             check((await page.locator("main").innerText()).length > 80, `${where}: the page is empty`);
             await fits(page, where);
             await accessible(page, where);

@@ -328,6 +328,8 @@ export interface PromiseAnswer {
   kept_ratio: number | null;
   offered: number;
   carried: number | null;
+  offered_all: number;
+  carried_all: number | null;
   supported: boolean;
   policy: string;
   artefact: string;
