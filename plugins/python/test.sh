@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # What `make python` runs: the tests of the package, as it is installed, and of a plugin
-# written with it under windvane's own host. It needs Python 3.11 or later with pip (PYTHON
-# names the interpreter) and Go. Packages go, once, into a cache outside of the checkout: a
-# virtual environment, or a plain folder where the interpreter cannot make one.
+# written with it under windvane's own host. It needs Python 3.11 or later with venv or pip
+# (PYTHON names the interpreter) and Go. Packages go, once, into a cache outside of the
+# checkout: a virtual environment, or a plain folder where the interpreter cannot make one.
 # Arguments are pytest's.
 set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 missing=()
-command -v "$python" >/dev/null || missing+=("$python: install Python 3.11 or later, or name one in PYTHON")
+if ! command -v "$python" >/dev/null; then
+	missing+=("$python: install Python 3.11 or later, or name one in PYTHON")
+elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+	missing+=("Python 3.11: $("$python" -V) is older; name another in PYTHON")
+elif ! "$python" -c 'import ensurepip' 2>/dev/null && ! "$python" -m pip --version >/dev/null 2>&1; then
+	missing+=("pip: $python has neither venv nor pip; install python3-venv or python3-pip")
+fi
 command -v go >/dev/null || missing+=("go: install Go 1.26 or newer; windvane's simulator and host are run from here")
 if ((${#missing[@]})); then
 	printf 'missing: %s\n' "${missing[@]}" >&2
