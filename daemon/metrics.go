@@ -78,7 +78,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 		infeasible: counter("windvane_slo_infeasible_intervals_total", "Intervals with nothing feasible: what a policy sheds then was in force.", "mesh"),
 		unmet:      counter("windvane_slo_infeasible_violations_total", "Sum of the errors of an objective over those intervals.", "mesh", "service", "signal"),
 		budget:     gauge("windvane_slo_error_budget_ratio", "Allowed share of bad intervals.", "mesh", "service", "signal"),
-		margin:     gauge("windvane_slo_margin_ratio", "Margin on the prediction of an objective's signal.", "mesh", "service", "signal"),
+		margin:     gauge("windvane_slo_margin_ratio", "Margin on the prediction of an objective's signal, where the model's errors are of their usual size.", "mesh", "service", "signal"),
 		debt:       gauge("windvane_slo_debt_intervals", "Debt against the error budget, in bad intervals.", "mesh", "service", "signal"),
 		budgets:    newBudgetMetrics(gauge),
 		authority:  newAuthorityMetrics(gauge),

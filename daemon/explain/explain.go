@@ -14,6 +14,7 @@ import (
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules/guard"
+	"github.com/windvane/windvane/rules/margin"
 )
 
 // Explanation is one cycle of one mesh.
@@ -147,8 +148,9 @@ func (e *Explanation) expectation(p func(string, ...any), service string, o poli
 		if x.Risk > 0 {
 			risk = fmt.Sprintf("; a chance of %.2g %% to break it", 100*x.Risk)
 		}
+		allowed := margin.Allow(o.Margin, x.ErrorScale())
 		p("  %s of %s: %.4g ms expected, %.4g ms with the margin of %+.1f %%, bound %.4g ms%s%s",
-			x.Signal, service, 1000*x.Value, 1000*x.Value*(1+o.Margin), 100*o.Margin, 1000*o.Bound, risk, support)
+			x.Signal, service, 1000*x.Value, 1000*x.Value*allowed, 100*(allowed-1), 1000*o.Bound, risk, support)
 	}
 }
 

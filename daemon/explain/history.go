@@ -172,13 +172,26 @@ func (h *history) point(r journal.Record, i *journal.Intent) {
 		for _, o := range i.Services[at].Objectives {
 			x := h.objective(o)
 			x.pad(n - 1)
-			margin := o.Margin
-			x.Value, x.Margin, x.Expected = append(x.Value, valid(i.State.Find(out.Service, o.Signal))), append(x.Margin, &margin), append(x.Expected, nil)
+			on := marginOn(i, out.Service, o)
+			x.Value, x.Margin, x.Expected = append(x.Value, valid(i.State.Find(out.Service, o.Signal))), append(x.Margin, &on), append(x.Expected, nil)
 		}
 	}
 	if changed := h.changed(i); len(changed) > 0 {
 		h.mark(Mark{At: r.At, Kind: "change", Decision: r.Seq, Text: changes(changed), Changes: changed})
 	}
+}
+
+// marginOn is the margin on what was expected of the settings in force.
+func marginOn(i *journal.Intent, service string, o policy.Objective) float64 {
+	if o.Margin <= 0 || i.Decision == nil {
+		return o.Margin
+	}
+	for _, x := range i.Decision.ExpectedLive {
+		if x.Service == service && x.Signal == o.Signal {
+			return o.Margin * x.ErrorScale()
+		}
+	}
+	return o.Margin
 }
 
 // objective is the column of one; there is one from now on.

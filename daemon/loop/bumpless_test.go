@@ -129,7 +129,7 @@ func TestNoWindup(t *testing.T) {
 			switch own := ownChoice(before.Intent, live); {
 			case own:
 				counted += is.Counted - was.Counted
-			case is.Counted != was.Counted, math.Abs(is.Debt) > math.Abs(was.Debt), is.Spread == was.Spread && (is.Debt != was.Debt || is.Margin != was.Margin):
+			case is.Counted != was.Counted, math.Abs(is.Debt) > math.Abs(was.Debt), is.Spread == was.Spread && (math.Abs(is.Debt-was.Debt) > 1e-9 || math.Abs(is.Margin-was.Margin) > 1e-9):
 				t.Fatalf("seed %d, cycle %d: debt %v to %v, margin %v to %v, after cycle %d at %s with hold %q",
 					seed, x.cycle, was.Debt, is.Debt, was.Margin, is.Margin, x.cycle-1, before.Intent.Authority, before.Intent.Hold)
 			default:

@@ -15,7 +15,6 @@ type choice struct {
 	*planning.Case
 	artefact  *Artefact
 	limit     []float64 // by service: that a prediction may reach, seconds
-	one       []float64 // a prediction of one second for one service
 	x         []float32
 	buffers   *nn.Buffers
 	proposals proposals

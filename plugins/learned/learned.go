@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/windvane/windvane/plugins/planning"
 	"github.com/windvane/windvane/plugins/policy"
@@ -70,7 +69,7 @@ func (p *Policy) Configure(_ context.Context, c policy.Config) error {
 	}
 	n := len(a.Table.Services)
 	p.choice = &choice{
-		Case: at, artefact: a, limit: make([]float64, n), one: make([]float64, n),
+		Case: at, artefact: a, limit: make([]float64, n),
 		x: make([]float32, 2*n), buffers: a.Net.NewBuffers(1), proposals: newProposals(sizes, at.Stride),
 	}
 	return nil
@@ -123,17 +122,10 @@ func (p *Policy) Decide(_ context.Context, o policy.Observation) (policy.Decisio
 	return c.best()
 }
 
-// limits asks the judge how far each prediction may go: as far as a prediction of one
-// second, with all that the host knows of the live action, is from its bound.
+// limits asks the judge how far each prediction may go, with all that the host knows of the
+// live action.
 func (c *choice) limits() {
-	clear(c.one)
 	for s := range c.limit {
-		c.one[s] = 1
-		_, excess := c.Judge.Weigh(c.one, c.O.Live)
-		c.limit[s] = math.Inf(1)
-		if excess > 0 {
-			c.limit[s] = 1 / excess
-		}
-		c.one[s] = 0
+		c.limit[s] = c.Judge.Limit(s, c.O.Live)
 	}
 }

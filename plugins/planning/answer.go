@@ -48,7 +48,8 @@ func (c *Case) predictions(to []policy.Prediction, latency []float64, chosen int
 			continue
 		}
 		to = append(to, policy.Prediction{
-			Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: supported, Risk: c.Judge.Risk(s, v, c.Grid[chosen]),
+			Service: c.Table.Services[s], Signal: c.Table.Signals[s], Value: v, Supported: supported,
+			Risk: c.Judge.Risk(s, v, c.Grid[chosen]), Scale: c.Judge.Scale(s, v, c.Grid[chosen]),
 		})
 	}
 	return to

@@ -41,6 +41,7 @@ type Case struct {
 
 	name    string // of the policy
 	corners []model.Corner
+	growths [growths]growth
 	latency []float64 // predicted for the action looked at last
 
 	knowsLive bool   // the live action lies on the grid or between its actions, and the loads in the data
@@ -83,10 +84,11 @@ func NewCase(name string, t *model.Table, settings Settings) (*Case, error) {
 			}
 		}
 	}
-	c.Judge = margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Pricing: pricings[settings.Objectives]}
-	for _, r := range t.Residuals {
-		c.Judge.Tails = append(c.Judge.Tails, margin.NewTail(r))
+	for k := range c.growths {
+		c.growths[k].offered = make([]float64, n)
 	}
+	c.Judge = margin.Judge{Terms: policy.NewTerms(t.Knobs, services), Pricing: pricings[settings.Objectives]}
+	c.Judge.Scales, c.Judge.Tails = t.Scales, t.Tails()
 	return c, nil
 }
 
@@ -115,6 +117,7 @@ func (c *Case) Begin(o policy.Observation) error {
 		c.Table.Predict(c.Live, c.corners, c.Nearest)
 	}
 	c.Judge.Begin(&c.O, c.Table.Signals, c.Offered, known)
+	c.grow()
 	return nil
 }
 

@@ -23,8 +23,9 @@ type Objective struct {
 
 	// What the host knows of how far the model can be trusted. A policy that plans
 	// multiplies its prediction for an action by the factor that the correction gives for
-	// it, by 1+Residual, by 1 + Lag*residual, and by 1+Margin, before it holds it against
-	// the bound; rules/margin has the code (Judge). The zero values change nothing.
+	// it, by 1+Residual, by 1 + Lag*residual, and by 1 + Margin*Prediction.Scale (a margin
+	// below zero has no unit: 1+Margin), before it holds it against the bound; rules/margin
+	// has the code (Judge). The zero values change nothing.
 	Margin     float64   `json:"margin"`
 	Correction []float64 `json:"correction,omitempty"` // coefficients over Terms: of the log of the factor on the model's prediction
 	Residual   float64   `json:"residual"`             // relative residual to be expected, where the host knows it already
@@ -82,6 +83,18 @@ type Prediction struct {
 	// Risk is the chance, 0 to 1, that the signal will be above the objective's bound, by
 	// all that the policy was told except the margin; 0: it does not say.
 	Risk float64 `json:"risk,omitempty"`
+
+	// Scale is how large the policy's relative errors are where it predicts so much, beside
+	// those of all its predictions: the unit of the margin on it. 0: as large, 1.
+	Scale float64 `json:"scale,omitempty"`
+}
+
+// ErrorScale is Scale, 1 where the policy does not say.
+func (p Prediction) ErrorScale() float64 {
+	if p.Scale > 0 {
+		return p.Scale
+	}
+	return 1
 }
 
 // Alternative is an action that was considered and not chosen.

@@ -119,7 +119,7 @@ func TestAnswersSurviveTheWire(t *testing.T) {
 	if !d.Infeasible || !d.Action.Equal(o.Live, 0) || d.Reason != strings.Repeat("ö", 2048) {
 		t.Errorf("%+v", d)
 	}
-	if want := (policy.Prediction{Service: "a", Signal: "latency", Value: .25, Supported: true, Risk: .5}); len(d.Expected) != 1 || d.Expected[0] != want {
+	if want := (policy.Prediction{Service: "a", Signal: "latency", Value: .25, Supported: true, Risk: .5, Scale: 1.5}); len(d.Expected) != 1 || d.Expected[0] != want {
 		t.Errorf("expected %+v, want %+v", d.Expected, want)
 	}
 	if want := (policy.Prediction{Service: "a", Signal: "latency", Value: .5}); len(d.ExpectedLive) != 1 || d.ExpectedLive[0] != want {

@@ -200,7 +200,9 @@ func (d *decision) predictions(a policy.Action) []policy.Prediction {
 	var out []policy.Prediction
 	for s, v := range d.predict(a) {
 		if signal := d.policy.evaluator.signals[s]; signal != "" {
-			out = append(out, policy.Prediction{Service: d.mesh.o.Services[s].Name, Signal: signal, Value: v, Supported: supported})
+			out = append(out, policy.Prediction{
+				Service: d.mesh.o.Services[s].Name, Signal: signal, Value: v, Supported: supported, Scale: d.policy.evaluator.judge[s].Scale(s, v, a),
+			})
 		}
 	}
 	return out

@@ -59,14 +59,14 @@ func newLearned(m *model.System) (*learned, error) {
 	for s, name := range m.Services {
 		services[s].Name = name
 	}
-	terms := policy.NewTerms(m.Knobs, services)
+	terms, scales := policy.NewTerms(m.Knobs, services), m.Scales()
 	for s := range m.Services {
 		one, err := only(m, s)
 		if err != nil {
 			return nil, err
 		}
 		l.predict = append(l.predict, one.Predictor())
-		l.judge[s].Terms = terms
+		l.judge[s].Terms, l.judge[s].Scales = terms, scales
 	}
 	return l, nil
 }

@@ -35,13 +35,13 @@ func (c *choice) rank() {
 
 // search returns the action with the greatest score: its value less what the
 // objectives cost. What they cost is never negative, so the first class that is worth
-// less than the best score ends it. Of equal scores the one furthest from the bounds
+// less than the best score ends it. Of equal scores the one with the least strain
 // is taken. Nothing feasible: -1. refused is the most valuable action, of these the one
 // nearest to the bounds, that the objectives alone keep from being taken; none: -1.
 func (c *choice) search() (best, refused int, score float64) {
 	c.rank()
 	best, refused, score = -1, -1, math.Inf(-1)
-	least, refusedClass, nearest := 0.0, (*class)(nil), 0.0
+	least, refusedClass, nearest := 0.0, (*class)(nil), 0.0 // least: of the strains
 	for _, r := range c.order {
 		if r.value < score-planning.Tiny {
 			break
@@ -62,14 +62,22 @@ func (c *choice) search() (best, refused int, score float64) {
 				}
 				continue
 			}
-			if v < score-planning.Tiny || v < score+planning.Tiny && excess >= least || len(guard.Limit(c.O, a).Edits) > 0 {
+			if v < score-planning.Tiny {
 				continue
 			}
-			best, score, least = i, v, excess
+			strain := c.Strain(i)
+			if v < score+planning.Tiny && strain >= least || len(guard.Limit(c.O, a).Edits) > 0 {
+				continue
+			}
+			best, score, least = i, v, strain
 		}
 	}
 	return best, refused, score
 }
+
+// readier is how much less strain there has to be under another action that is worth as much
+// as the live one.
+const readier = .05
 
 func (c *choice) best() policy.Decision {
 	if d, ok := c.Frozen(); ok {
@@ -80,7 +88,7 @@ func (c *choice) best() policy.Decision {
 		return c.Infeasible("no admissible action")
 	}
 	reason := fmt.Sprintf("worth %.4g of %.4g (value/s) %s", score, c.All, c.Met())
-	if c.Stays(score) {
+	if c.Stays(score) && c.Strain(c.Nearest) < c.Strain(best)+readier {
 		best = c.Nearest
 		reason = fmt.Sprintf("the live action is as good %s: no other is worth %.4g %% more", c.Met(), 100*c.Settings.Hysteresis)
 	}

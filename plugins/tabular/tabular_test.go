@@ -168,10 +168,7 @@ func brute(tb *model.Table, o policy.Observation, pricing margin.Pricing) float6
 		panic(err)
 	}
 	offered := []float64{o.State.Role("a", policy.RoleOffered).Value, o.State.Role("b", policy.RoleOffered).Value}
-	j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Pricing: pricing}
-	for _, r := range tb.Residuals {
-		j.Tails = append(j.Tails, margin.NewTail(r))
-	}
+	j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Pricing: pricing, Scales: tb.Scales, Tails: tb.Tails()}
 	j.Begin(&o, tb.Signals, offered, plugintest.Shared(o.Live, offered))
 	best := math.Inf(-1)
 	for _, a := range grid {
@@ -188,6 +185,9 @@ func brute(tb *model.Table, o policy.Observation, pricing margin.Pricing) float6
 // admissible actions, with whatever the host hands.
 func TestDecideMaximisesTheScore(t *testing.T) {
 	tb := table(t)
+	for range tb.Services { // half as sure at a prediction of 60 ms as at one of 20
+		tb.Scales = append(tb.Scales, margin.Scale{At: []float64{.02, .06}, Value: []float64{.7, 1.4}})
+	}
 	artefact, err := tb.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -225,10 +225,7 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 				continue
 			}
 			load := []float64{o.State.Role("a", policy.RoleOffered).Value, o.State.Role("b", policy.RoleOffered).Value}
-			j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Pricing: pricing}
-			for _, r := range tb.Residuals {
-				j.Tails = append(j.Tails, margin.NewTail(r))
-			}
+			j := margin.Judge{Terms: policy.NewTerms(o.Knobs, o.Services), Pricing: pricing, Scales: tb.Scales, Tails: tb.Tails()}
 			j.Begin(&o, tb.Signals, load, plugintest.Shared(o.Live, load))
 			cost, _ := j.Weigh(plugintest.Shared(d.Action, load), d.Action)
 			if got := carried(d.Action, load[0], load[1]) - cost; got < want-planning.Hysteresis*(load[0]+load[1])-1e-4 || got > want+1e-4 {

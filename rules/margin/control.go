@@ -137,9 +137,10 @@ func (c Control) Compare(p Params, o *policy.Observation, live []policy.Predicti
 		for i, e := range out {
 			if e.Service == prediction.Service && e.Signal == prediction.Signal {
 				x := inUnits(terms, e.First.Flow)
-				out[i].State = e.Compare(p, v, prediction.Value, x)
+				scale := prediction.ErrorScale()
+				out[i].State = e.Compare(p, v, prediction.Value, scale, x)
 				if bound := boundOf(o, e.Service, e.Signal); e.Saturated && bound > 0 {
-					out[i].State = out[i].Relieve(p, bound/(prediction.Value*math.Exp(out[i].Correction.Log(x)))-1)
+					out[i].State = out[i].Relieve(p, Feasible(prediction.Value*math.Exp(out[i].Correction.Log(x)), bound, scale))
 				}
 			}
 		}

@@ -103,7 +103,7 @@ func TestAdoptOfTheSameModelChangesNothing(t *testing.T) {
 	p := Defaults()
 	c := Control(nil).Adopt(p, services(), initial)
 	c, _ = c.Measure(p, services(), measured(1, .2, 0), Choice{})
-	c[0].State = c[0].Compare(p, .2, .15, nil)
+	c[0].State = c[0].Compare(p, .2, .15, 1, nil)
 	if d := cmp.Diff(c, c.Adopt(p, services(), initial)); d != "" {
 		t.Errorf("(-before +after)\n%s", d)
 	}

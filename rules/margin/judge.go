@@ -28,19 +28,20 @@ const (
 // Judge is for one goroutine and allocates only as it grows.
 type Judge struct {
 	Terms   policy.Terms
-	Tails   []Tail // by service; nil: nothing can be priced
+	Scales  []Scale // by service, of the errors of what is predicted; nil: 1
+	Tails   []Tail  // by service; nil: nothing can be priced
 	Pricing Pricing
 
 	offered []float64
 	items   []item
 }
 
-// item is one objective. A corrected prediction times factor is in bounds.
+// item is one objective. A corrected prediction times factor is in bounds up to 1.
 type item struct {
 	service      int
 	coefficients []float64
 	factor       float64 // with the residual that is expected
-	margin       float64 // 1 + margin
+	margin       float64
 	price        float64 // 0: under its margin
 }
 
@@ -55,7 +56,7 @@ func (j *Judge) Begin(o *policy.Observation, signals []string, offered, live []f
 			if obj.Kind != policy.LatencyObjective || obj.Signal != signals[s] {
 				continue
 			}
-			it := item{service: s, coefficients: obj.Correction, factor: (1 + obj.Residual) / obj.Bound, margin: 1 + obj.Margin}
+			it := item{service: s, coefficients: obj.Correction, factor: (1 + obj.Residual) / obj.Bound, margin: obj.Margin}
 			if j.known(s) && (j.Pricing == PriceAll || j.Pricing == PriceCalibrated && obj.Calibrated) {
 				it.price = obj.Price
 			}
@@ -81,10 +82,66 @@ func (j *Judge) Risk(service int, latency float64, a policy.Action) float64 {
 	risk := 0.0
 	for _, it := range j.items {
 		if it.service == service && j.known(service) {
-			risk = math.Max(risk, j.Tails[service].Above(1/(latency*it.factor*j.correct(it, a))-1))
+			corrected := latency * j.correct(it, a)
+			risk = math.Max(risk, j.broken(it, corrected, j.scale(service, corrected)))
 		}
 	}
 	return risk
+}
+
+// Scale is that of the errors of a prediction (uncorrected) for an action of a service.
+func (j *Judge) Scale(service int, latency float64, a policy.Action) float64 {
+	for _, it := range j.items {
+		if it.service == service {
+			return j.scale(service, latency*j.correct(it, a))
+		}
+	}
+	return 1
+}
+
+func (j *Judge) scale(service int, corrected float64) float64 {
+	if service >= len(j.Scales) {
+		return 1
+	}
+	return j.Scales[service].Of(corrected)
+}
+
+// broken is the chance that a corrected prediction with errors of a scale breaks an objective.
+func (j *Judge) broken(it item, corrected, scale float64) float64 {
+	return j.Tails[it.service].Above((1/(corrected*it.factor) - 1) / scale)
+}
+
+// under is the ratio of a corrected prediction under the margin to the bound.
+func (it *item) under(corrected, scale float64) float64 {
+	return corrected * it.factor * Allow(it.margin, scale)
+}
+
+// Limit is how great a prediction (uncorrected) for an action may be to be in bounds under
+// the margin, for the objective of a service that is broken most easily; infinite without one.
+func (j *Judge) Limit(service int, a policy.Action) float64 {
+	limit := math.Inf(1)
+	for i := range j.items {
+		if it := &j.items[i]; it.service == service {
+			limit = math.Min(limit, j.limit(it)/j.correct(*it, a))
+		}
+	}
+	return limit
+}
+
+// limit is the greatest corrected prediction that is in bounds, by bisection: the scale rises
+// with the prediction, so that both ends are known.
+func (j *Judge) limit(it *item) float64 {
+	low := 1 / (it.factor * Allow(it.margin, j.scale(it.service, math.Inf(1))))
+	high := 1 / (it.factor * Allow(it.margin, j.scale(it.service, 0)))
+	for range 50 {
+		middle := (low + high) / 2
+		if it.under(middle, j.scale(it.service, middle)) > 1 {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return low
 }
 
 // residual is that of the interval just measured.
@@ -109,15 +166,16 @@ func (j *Judge) correct(it item, a policy.Action) float64 {
 func (j *Judge) Weigh(latency []float64, a policy.Action) (cost, excess float64) {
 	for i := range j.items {
 		it := &j.items[i]
-		ratio := latency[it.service] * it.factor
+		corrected := latency[it.service]
 		if len(it.coefficients) > 0 {
-			ratio *= j.correct(*it, a)
+			corrected *= j.correct(*it, a)
 		}
-		under := ratio * it.margin
+		scale := j.scale(it.service, corrected)
+		under := it.under(corrected, scale)
 		excess = math.Max(excess, under)
 		switch {
 		case it.price > 0:
-			cost += it.price * j.Tails[it.service].Above(1/ratio-1)
+			cost += it.price * j.broken(*it, corrected, scale)
 		case under > 1:
 			cost = math.Inf(1)
 		}
@@ -125,10 +183,20 @@ func (j *Judge) Weigh(latency []float64, a policy.Action) (cost, excess float64)
 	return cost, excess
 }
 
+// WeighAt is Weigh for predictions at other offered loads than those of Begin.
+func (j *Judge) WeighAt(offered, latency []float64, a policy.Action) (cost, excess float64) {
+	begun := j.offered
+	j.offered = offered
+	cost, excess = j.Weigh(latency, a)
+	j.offered = begun
+	return cost, excess
+}
+
 // Above calls f with each service that has an objective above its bound, under its margin.
 func (j *Judge) Above(latency []float64, a policy.Action, f func(service int)) {
 	for _, it := range j.items {
-		if latency[it.service]*it.factor*j.correct(it, a)*it.margin > 1 {
+		corrected := latency[it.service] * j.correct(it, a)
+		if it.under(corrected, j.scale(it.service, corrected)) > 1 {
 			f(it.service)
 		}
 	}

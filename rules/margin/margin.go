@@ -1,10 +1,11 @@
 // Package margin holds the control state of objectives and the pure functions
 // that change it: the debt against the error budget and the margin that follows
 // from it, the share of the last residual that comes again, the correction of the
-// model, and the price of a violation.
+// model, the scale of its errors, and the price of a violation.
 //
 // An objective allows a share Budget of intervals to be bad. Its margin is a
-// relative allowance put on the model's predictions, moved by what was measured:
+// relative allowance put on the model's predictions, in units of the errors that the model
+// makes where it predicts so much (Scale), moved by what was measured:
 // each bad interval adds 1-Budget to the debt, each good one takes Budget off,
 // and the margin is proportional to the debt. Over T intervals the violations are
 // then at most Budget*T plus what the debt can hold, whatever the model is worth
@@ -50,8 +51,8 @@ func Defaults() Params {
 // Calibration is what a model's artefact says of an objective before anything was
 // measured of it. Two models have the same one by chance only.
 type Calibration struct {
-	Margin float64 `json:"margin"` // (1-budget) quantile of the relative residuals: the first margin
-	Spread float64 `json:"spread"` // .9 quantile of their absolute values
+	Margin float64 `json:"margin"` // the first margin
+	Spread float64 `json:"spread"` // .9 quantile of the absolute relative residuals, in units of the model's Scale
 	Price  float64 `json:"price"`  // of a violation, by dual ascent on the model; 0: not known
 	Flow   float64 `json:"flow"`   // greatest load in the data, requests/s: the unit of the correction's flows; 0: no correction
 }
@@ -60,9 +61,9 @@ type Calibration struct {
 type State struct {
 	Debt      float64   `json:"debt"`      // sum of (error - budget) over counted intervals, offset so that the first margin is the calibrated one
 	Margin    float64   `json:"margin"`    // Gain * Spread * Debt, clipped
-	Spread    float64   `json:"spread"`    // .9 quantile of |residual|
+	Spread    float64   `json:"spread"`    // .9 quantile of |residual|, in units of the model's Scale
 	Residual  float64   `json:"residual"`  // last measured/corrected prediction - 1
-	Recent    []float64 `json:"recent"`    // residuals of the last intervals, oldest first, at most Window
+	Recent    []float64 `json:"recent"`    // residuals of the last intervals in units of the model's Scale, oldest first, at most Window
 	Compared  int       `json:"compared"`  // residuals so far
 	Counted   int       `json:"counted"`   // intervals in the debt
 	Spent     float64   `json:"spent"`     // sum of errors over all measured intervals, counted or not
@@ -157,10 +158,10 @@ func (s State) Bound(p Params, budget, leastSpread float64, intervals int) float
 
 // Compare returns the state after a measured signal was held against what the model
 // predicted for the live action at the measured load, uncorrected and without any
-// margin. terms are that action's (policy.Terms), flows in units of First.Flow; nil:
-// they are not known, and nothing is learned for the correction. A prediction that is
-// not positive says nothing.
-func (s State) Compare(p Params, measured, predicted float64, terms []float64) State {
+// margin. scale is that of the model's errors there. terms are that action's (policy.Terms),
+// flows in units of First.Flow; nil: they are not known, and nothing is learned for the
+// correction. A prediction that is not positive says nothing.
+func (s State) Compare(p Params, measured, predicted, scale float64, terms []float64) State {
 	if !(predicted > 0) || math.IsInf(predicted, 1) || math.IsNaN(measured) || math.IsInf(measured, 0) {
 		return s
 	}
@@ -170,7 +171,7 @@ func (s State) Compare(p Params, measured, predicted float64, terms []float64) S
 		s.Correction = s.Correction.Learn(p, ratio, terms)
 	}
 	// Four decimals are enough for a quantile, and the journal holds them in each cycle.
-	s.Recent = append(slices.Clone(s.Recent), math.Round(s.Residual*1e4)/1e4)
+	s.Recent = append(slices.Clone(s.Recent), math.Round(s.Residual/scale*1e4)/1e4)
 	if n := len(s.Recent) - p.Window; n > 0 {
 		s.Recent = s.Recent[n:]
 	}
@@ -197,7 +198,7 @@ func (s State) settle(p Params) State {
 const relief = .5
 
 // Relieve returns the state after it was seen that even what a fallback sheds is
-// predicted out of bounds under a margin above the given one. A greater margin than that
+// predicted out of bounds under a margin above the given one (see Feasible). A greater margin than that
 // by relief can change no decision, but only keep the fallback in force when its cause
 // has long gone: the debt beyond it is taken off (anti-windup) and counted as Dropped.
 // The calibrated margin is not touched.
@@ -212,19 +213,16 @@ func (s State) Relieve(p Params, feasible float64) State {
 	return s
 }
 
-// respreadEvery is after how many residuals the spread follows them; so many replace
-// the calibrated one first.
+// respreadEvery is after how many residuals the spread follows them.
 const respreadEvery = 20
 
-// respread follows the residuals. The debt stays as it is, so that the bound on
-// violations holds however the spread moves.
+// respread follows the residuals, and the calibrated spread for as much of the window as they
+// do not fill: a quiet quarter of an hour after a start says little of a busy one, and a debt
+// that it made much of would be a jump of the margin when the busy one comes. The debt stays
+// as it is, so that the bound on violations holds however the spread moves.
 func (s State) respread(p Params) State {
-	sorted := make([]float64, len(s.Recent))
-	for i, r := range s.Recent {
-		sorted[i] = math.Abs(r)
-	}
-	slices.Sort(sorted)
-	s.Spread = max(sorted[int(.9*float64(len(sorted)-1))], p.MinSpread)
+	known := float64(len(s.Recent)) / float64(p.Window)
+	s.Spread = max(s.First.Spread+known*(SpreadOf(s.Recent)-s.First.Spread), p.MinSpread)
 	return s
 }
 

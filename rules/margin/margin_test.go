@@ -40,7 +40,7 @@ func attack(p Params, s State, rng *rand.Rand, a adversary, budget float64, inte
 		if s.Margin >= p.Max-1e-12 {
 			atMost += e
 		}
-		s = s.Compare(p, math.Exp(rng.NormFloat64()*rng.Float64()), 1, nil)
+		s = s.Compare(p, math.Exp(rng.NormFloat64()*rng.Float64()), 1, 1, nil)
 		leastSpread = math.Min(leastSpread, s.Spread)
 	}
 	return s, violations, atMost, leastSpread
@@ -125,8 +125,8 @@ func TestUncountedIntervalsMoveNoDebt(t *testing.T) {
 
 func TestStepKeepsOldStatesIntact(t *testing.T) {
 	p := Defaults()
-	s := New(p, Calibration{Margin: .1, Spread: .05}).Compare(p, 1.5, 1, nil)
-	s.Compare(p, 3, 1, nil)
+	s := New(p, Calibration{Margin: .1, Spread: .05}).Compare(p, 1.5, 1, 1, nil)
+	s.Compare(p, 3, 1, 1, nil)
 	if len(s.Recent) != 1 || s.Recent[0] != .5 {
 		t.Errorf("recent = %v after a step from it, want [0.5]", s.Recent)
 	}
@@ -136,14 +136,14 @@ func TestSpreadIsAQuantileWithAFloor(t *testing.T) {
 	p := Defaults()
 	s := New(p, Calibration{Spread: .5})
 	for i := range 120 {
-		s = s.Compare(p, 1+float64(i)/100, 1, nil)
+		s = s.Compare(p, 1+2*float64(i)/100, 1, 2, nil) // 0 to 1.19 in units of a scale of 2
 	}
-	if math.Abs(s.Spread-1.07) > 1e-9 {
-		t.Errorf("spread = %v, want 1.07", s.Spread)
+	if want := .6*1.07 + .4*.5; math.Abs(s.Spread-want) > 1e-9 {
+		t.Errorf("spread = %v after 120 of %d residuals, want %v", s.Spread, p.Window, want)
 	}
 	s = New(p, Calibration{Spread: .5})
-	for range 100 {
-		s = s.Compare(p, 1, 1, nil)
+	for range p.Window {
+		s = s.Compare(p, 1, 1, 1, nil)
 	}
 	if s.Spread != p.MinSpread {
 		t.Errorf("spread of a perfect model = %v, want the floor %v", s.Spread, p.MinSpread)
@@ -154,7 +154,7 @@ func TestRebaseIsBumpless(t *testing.T) {
 	p := Defaults()
 	s := New(p, Calibration{Margin: .1, Spread: .05})
 	for range 40 {
-		s = s.Step(p, Interval{Error: 1, Budget: .05, Count: true}).Compare(p, 1.2, 1, nil)
+		s = s.Step(p, Interval{Error: 1, Budget: .05, Count: true}).Compare(p, 1.2, 1, 1, nil)
 	}
 	r := s.Rebase(p, s.Margin)
 	if math.Abs(r.Margin-s.Margin) > 1e-12 || math.Abs(r.Debt-s.Debt) > 1e-9 {

@@ -5,14 +5,15 @@ import (
 	"slices"
 )
 
-// Tail is the distribution of a model's relative residuals, as the chance that one is
-// greater: the residuals smoothed by a Gaussian kernel, and beyond most of them an
+// Tail is the distribution of a model's relative residuals, in units of their Scale, as the
+// chance that one is greater: the residuals smoothed by a Gaussian kernel, and beyond most of them an
 // exponential tail, because a budget of one percent asks for more than a sample can
 // say. The zero value knows of no residuals: see Known.
 type Tail struct {
 	low, width float64
 	above      []float64 // at low + i*width
 	mean       float64   // excess beyond the last of them
+	scale      Scale
 }
 
 const (
@@ -34,8 +35,8 @@ func Quantiles(residuals []float64, n int) []float64 {
 	return out
 }
 
-// NewTail takes residuals in any order; it is unknown without any.
-func NewTail(residuals []float64) Tail {
+// NewTail takes residuals in units of the scale, in any order; it is unknown without any.
+func NewTail(residuals []float64, scale Scale) Tail {
 	n := len(residuals)
 	if n == 0 {
 		return Tail{}
@@ -52,7 +53,7 @@ func NewTail(residuals []float64) Tail {
 	middle := (sorted[3*(n-1)/4] - sorted[(n-1)/4]) / 1.34
 	h := math.Max(.9*math.Min(math.Sqrt(square), math.Max(middle, 1e-6))*math.Pow(float64(n), -.2), 1e-6)
 	from := sorted[int(tailFrom*float64(n-1))]
-	t := Tail{low: sorted[0] - 3*h, above: make([]float64, tailCells)}
+	t := Tail{low: sorted[0] - 3*h, above: make([]float64, tailCells), scale: scale}
 	t.width = (from - t.low) / (tailCells - 1)
 	for i := range t.above {
 		x := t.low + float64(i)*t.width
@@ -76,6 +77,11 @@ func NewTail(residuals []float64) Tail {
 
 // Known reports whether there were residuals.
 func (t *Tail) Known() bool { return len(t.above) > 0 }
+
+// Breaks is the chance that what is predicted comes out above a bound; 0 if nothing is known.
+func (t *Tail) Breaks(predicted, bound float64) float64 {
+	return t.Above((bound/predicted - 1) / t.scale.Of(predicted))
+}
 
 // Above is the chance that a residual is greater than r; 0 if nothing is known.
 func (t *Tail) Above(r float64) float64 {

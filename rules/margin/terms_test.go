@@ -29,7 +29,7 @@ func TestTheLastResidualIsUsedAsFarAsItTells(t *testing.T) {
 			p.Delay = delay
 			s := New(p, Calibration{Spread: .1})
 			for range p.Window {
-				s = s.Compare(p, 1+next(), 1, nil)
+				s = s.Compare(p, 1+next(), 1, 1, nil)
 			}
 			sum += s.Lag(p) / seeds
 		}
@@ -44,7 +44,7 @@ func TestTheLastResidualIsUsedAsFarAsItTells(t *testing.T) {
 	if late, now := mean(.6, 3), mean(.6, 0); late > now/2 {
 		t.Errorf("correlation .6: %v is expected after three intervals, %v after none", late, now)
 	}
-	if s := New(p, Calibration{Spread: .1}).Compare(p, 2, 1, nil); s.Lag(p) != 0 {
+	if s := New(p, Calibration{Spread: .1}).Compare(p, 2, 1, 1, nil); s.Lag(p) != 0 {
 		t.Error("one residual has a skill")
 	}
 	s := New(p, Calibration{Spread: .1})
@@ -74,7 +74,7 @@ func TestTheCorrectionLearnsAFaultOfOneRoute(t *testing.T) {
 	s := New(p, Calibration{Spread: .1, Flow: 20})
 	for range 300 {
 		x := mesh(rng)
-		s = s.Compare(p, slower(x), 1, x)
+		s = s.Compare(p, slower(x), 1, 1, x)
 	}
 	if g := s.Correction.Gate(); g < .99 {
 		t.Errorf("gate %v", g)
@@ -103,7 +103,7 @@ func TestNoiseIsNotCorrected(t *testing.T) {
 	noise := noisy(rng, 0, .05)
 	s, open := New(p, Calibration{Spread: .1, Flow: 20}), 0.0
 	for range 1000 {
-		s = s.Compare(p, math.Exp(noise()), 1, mesh(rng))
+		s = s.Compare(p, math.Exp(noise()), 1, 1, mesh(rng))
 		open += s.Correction.Gate() / 1000
 	}
 	if open > .01 {
@@ -116,13 +116,13 @@ func TestTheCorrectionIsBoundedAndForgetsOtherTerms(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	s := New(p, Calibration{Spread: .1, Flow: 20})
 	for range 500 {
-		s = s.Compare(p, 1e9*rng.Float64(), 1, mesh(rng))
+		s = s.Compare(p, 1e9*rng.Float64(), 1, 1, mesh(rng))
 		if v := s.Correction.Log([]float64{1, 100, 100, 1, 1}); v < leastLog || v > mostLog || math.IsNaN(v) {
 			t.Fatalf("corrected by %v", v)
 		}
 	}
 	before := s.Correction
-	s = s.Compare(p, 1, 1, []float64{1, .5, 1})
+	s = s.Compare(p, 1, 1, 1, []float64{1, .5, 1})
 	if s.Correction.Seen != 1 || len(s.Correction.Coefficients) != 3 {
 		t.Errorf("another mesh's correction goes on: %+v", s.Correction)
 	}
@@ -141,7 +141,7 @@ func TestTailIsThatOfTheResiduals(t *testing.T) {
 	for i := range sample {
 		sample[i] = .05 * rng.NormFloat64()
 	}
-	for name, tail := range map[string]Tail{"sample": NewTail(sample[:2000]), "quantiles": NewTail(Quantiles(sample, 400))} {
+	for name, tail := range map[string]Tail{"sample": NewTail(sample[:2000], Scale{}), "quantiles": NewTail(Quantiles(sample, 400), Scale{})} {
 		last := 1.0
 		for r := -.4; r < 1; r += .001 {
 			got := tail.Above(r)
@@ -154,11 +154,11 @@ func TestTailIsThatOfTheResiduals(t *testing.T) {
 			last = got
 		}
 	}
-	one := NewTail([]float64{.1})
+	one := NewTail([]float64{.1}, Scale{})
 	if got := one.Above(.5); got > 1e-6 {
 		t.Errorf("of a single residual of .1, %v are above .5", got)
 	}
-	none := NewTail(nil)
+	none := NewTail(nil, Scale{})
 	if none.Known() || none.Above(0) != 0 {
 		t.Error("no residuals are known")
 	}
@@ -174,7 +174,7 @@ func judged(o policy.Objective, pricing Pricing) (*Judge, *policy.Observation, p
 		Services: []policy.Service{{Name: "a", Value: 1, Objectives: []policy.Objective{o}}},
 		State:    policy.State{{Name: "latency", Service: "a", Role: policy.RoleLatency, Value: .12, Status: policy.Valid}},
 	}
-	j := &Judge{Terms: policy.NewTerms(obs.Knobs, obs.Services), Tails: []Tail{NewTail([]float64{-.1, 0, .1})}, Pricing: pricing}
+	j := &Judge{Terms: policy.NewTerms(obs.Knobs, obs.Services), Tails: []Tail{NewTail([]float64{-.1, 0, .1}, Scale{})}, Pricing: pricing}
 	j.Begin(obs, []string{"latency"}, []float64{10}, []float64{.1})
 	return j, obs, obs.Live
 }

@@ -43,6 +43,7 @@ type ClosedLoop struct {
 	Scrape    time.Duration                // 0: one second
 	Quantile  float64                      // of the latency signal; 0: .95
 	Phase     func(seconds float64) string // of the interval that ends then; nil: all is one phase
+	Arrivals  bool                         // the offered load is counted as requests arrive, as Envoy's own statistics have it; Istio's are of those that were answered
 
 	Announced bool
 	Late      int // intervals; with Announced only
@@ -117,6 +118,7 @@ type loop struct {
 	pace     guard.Pace
 	made     guard.History // changes that count for it
 	readings []Reading
+	totals   []emulator.Totals // of the newest interval, by service of the emulator
 
 	// With Announced.
 	waiting  []outcome           // of the intervals that are not known yet, the oldest first
@@ -167,6 +169,12 @@ func (c ClosedLoop) begin() (*loop, error) {
 // step lets one interval pass and decides what shall be in force in the next.
 func (l *loop) step(ctx context.Context) (Interval, error) {
 	l.meter.Advance(l.readings)
+	l.totals = l.emulator.Take()
+	if l.Arrivals {
+		for i, t := range l.totals {
+			l.readings[i].Offered = float64(t.Offered) / l.Mesh.Interval.Seconds()
+		}
+	}
 	in := Interval{Seconds: l.meter.Now(), Live: l.live, Changes: l.changes, Counted: l.choice.Counted}
 	if l.Phase != nil {
 		in.Phase = l.Phase(in.Seconds)
@@ -246,7 +254,7 @@ func (l *loop) apply(action policy.Action) error {
 
 // record fills in what the interval was for each service, in the order of the services.
 func (l *loop) record(in *Interval, measured []margin.Measured) {
-	totals := l.emulator.Take()
+	totals := l.totals
 	k := 0
 	for i, s := range l.services {
 		at := l.wiring.services[i]

@@ -133,7 +133,7 @@ func (e *emulation) learnFrom(d *dataset.Dataset, seed uint64) (learnt, error) {
 		for _, b := range e.Budgets {
 			goal := *e.goal
 			goal.Budget = e.budgets(b)
-			prices, err := train.Prices(&goal, t.Table, train.Survival(t.Table), seed)
+			prices, err := train.Prices(&goal, t.Table, seed)
 			if err != nil {
 				return learnt{}, err
 			}
@@ -177,7 +177,7 @@ func (e *emulation) initial(l learnt, budget int) func(service, signal string) m
 		first := l.card.Initial(service, signal)
 		for i, s := range e.services {
 			if s.Name == service {
-				first.Margin, first.Price = l.fits[i].Quantile(1-e.Budgets[budget]), 0
+				first.Margin, first.Price = l.fits[i].FirstMargin(e.goal.Bound[i], e.Budgets[budget]), 0
 				if l.prices != nil {
 					first.Price = l.prices[budget][i]
 				}

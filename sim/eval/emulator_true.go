@@ -7,6 +7,7 @@ import (
 
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/tabular"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/train"
 )
@@ -81,27 +82,24 @@ func (e *emulation) learnTruth(c *chances) (learnt, error) {
 		return learnt{}, err
 	}
 	out := learnt{fits: make([]model.Fit, len(e.names))}
-	if out.artefact, err = whole.Encode(); err != nil {
-		return learnt{}, err
-	}
-	if out.faulty, err = faulty.Encode(); err != nil {
-		return learnt{}, err
-	}
 	if err := e.trueResiduals(whole, out.fits); err != nil {
 		return learnt{}, err
 	}
 	for s, name := range e.names {
-		absolute := make([]float64, 0, len(out.fits[s].Residuals))
-		for _, r := range out.fits[s].Residuals {
-			absolute = append(absolute, math.Abs(r))
-		}
+		fit := &out.fits[s]
+		fit.Scale = margin.NewScale(fit.Predicted, fit.Residuals)
+		whole.Scales, faulty.Scales = append(whole.Scales, fit.Scale), append(faulty.Scales, fit.Scale)
 		r := e.Graph.Loads[e.wiring.services[s]]
 		out.card.Services = append(out.card.Services, train.ServiceCard{
 			Service: name, Signal: e.goal.Signals[s], Offered: model.Span{Min: r.Least, Max: r.Most},
-			Spread: model.Fit{Residuals: absolute}.Quantile(.9),
+			Spread: fit.Spread(),
 		})
 	}
-	return out, nil
+	if out.artefact, err = whole.Encode(); err != nil {
+		return learnt{}, err
+	}
+	out.faulty, err = faulty.Encode()
+	return out, err
 }
 
 func (e *emulation) trueResiduals(t *model.Table, fits []model.Fit) error {
@@ -136,6 +134,7 @@ func (e *emulation) trueResiduals(t *model.Table, fits []model.Fit) error {
 		for s := range fits {
 			if v := d.Latency[s][row]; v > 0 {
 				fits[s].Residuals = append(fits[s].Residuals, v/predicted[s]-1)
+				fits[s].Predicted = append(fits[s].Predicted, predicted[s])
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func (r *arena) scaled(factor float64) (*arena, error) {
 	trained.Card.Services = slices.Clone(trained.Card.Services)
 	for i, budget := range goal.Budget {
 		if budget < 1 {
-			trained.Card.Services[i].Margin = trained.Model.Fit[i].Quantile(1 - budget)
+			trained.Card.Services[i].Margin = trained.Model.Fit[i].FirstMargin(goal.Bound[i], budget)
 		}
 	}
 	out := *r

@@ -201,14 +201,14 @@ func (e *replayEvaluation) calibrate(s *replaySplit) error {
 			}
 			goal.Budget[i] = budget
 		}
-		prices, err := train.Prices(goal, s.model.Table, train.Survival(s.model.Table), e.Seed)
+		prices, err := train.Prices(goal, s.model.Table, e.Seed)
 		if err != nil {
 			return err
 		}
 		initial := map[string]margin.Calibration{}
 		for i, service := range goal.Services {
 			first := s.model.Card.Initial(service.Name, goal.Signals[i])
-			first.Margin, first.Price = s.model.Model.Fit[i].Quantile(1-budget), prices[i]
+			first.Margin, first.Price = s.model.Model.Fit[i].FirstMargin(goal.Bound[i], budget), prices[i]
 			initial[service.Name] = first
 		}
 		s.initial, s.goal = append(s.initial, initial), append(s.goal, goal)

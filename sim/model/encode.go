@@ -43,8 +43,13 @@ func DecodeSystem(src []byte) (*System, error) {
 			return nil, err
 		}
 	}
-	if len(m.Trees) != len(m.Services) || len(m.Carriers) != len(m.Services) || len(m.Offered) != len(m.Services) || len(m.Settings) != len(m.Knobs) {
+	if len(m.Fit) > 0 && len(m.Fit) != len(m.Services) || len(m.Trees) != len(m.Services) || len(m.Carriers) != len(m.Services) || len(m.Offered) != len(m.Services) || len(m.Settings) != len(m.Knobs) {
 		return nil, fmt.Errorf("model: it is damaged: %d services, %d models; train it again", len(m.Services), len(m.Trees))
+	}
+	for _, f := range m.Fit {
+		if err := f.Scale.Check(); err != nil {
+			return nil, fmt.Errorf("model: service %s: %w; train it again", f.Service, err)
+		}
 	}
 	return &m, nil
 }

@@ -1,28 +1,80 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/windvane/windvane/rules/margin"
 )
 
 // Fit says how good the model of one service is where it was not fitted.
 type Fit struct {
-	Service   string    `json:"service"`
-	Rows      int       `json:"rows"`
-	R2        float64   `json:"r2"`        // configurations held out
-	R2Loads   *float64  `json:"r2_loads"`  // offered loads held out; nil where the data have too few of them
-	Residuals []float64 `json:"residuals"` // measured/predicted - 1, configurations held out, in the order of the data
-	At        []int32   `json:"at"`        // the row of each residual
+	Service   string       `json:"service"`
+	Rows      int          `json:"rows"`
+	R2        float64      `json:"r2"`        // configurations held out
+	R2Loads   *float64     `json:"r2_loads"`  // offered loads held out; nil where the data have too few of them
+	Residuals []float64    `json:"residuals"` // measured/predicted - 1, configurations held out, in the order of the data
+	Predicted []float64    `json:"predicted"` // of each residual, seconds
+	At        []int32      `json:"at"`        // the row of each residual
+	Scale     margin.Scale `json:"scale"`     // of the residuals
 }
 
-// Quantile returns the q quantile of a service's held-out relative residuals, 0 < q < 1.
+// Units returns the residuals in units of their scale.
+func (f Fit) Units() []float64 { return f.Scale.Units(f.Predicted, f.Residuals) }
+
+// Spread is the .9 quantile of their absolute values.
+func (f Fit) Spread() float64 { return margin.SpreadOf(f.Units()) }
+
+// Quantile returns the q quantile of a service's held-out relative residuals, 0 < q < 1, in
+// units of their scale.
 func (f Fit) Quantile(q float64) float64 {
-	sorted := slices.Sorted(slices.Values(f.Residuals))
+	sorted := slices.Sorted(slices.Values(f.Units()))
 	if len(sorted) == 0 {
 		return 0
 	}
 	return sorted[int(q*float64(len(sorted)-1))]
+}
+
+// nearest is the share of the rows in bounds that a first margin is judged by: those that lie
+// nearest to the bound, because that is where a policy goes that carries what it can.
+const nearest = .1
+
+// FirstMargin is a margin to begin with, by the held-out rows: the least under which the bound
+// (seconds; infinite: there is none) was broken in no greater share of the rows that are
+// predicted within it, and of these nearest to it, than the budget; where that is under none,
+// the one under which the share is the least. Under it a quarter of the rows are in bounds,
+// whatever the share: a greater margin asks for what shedding does not give, such as an end to
+// pauses. It is no greater than the (1-budget) quantile of the residuals, which looks at every
+// row, at the bound or not.
+func (f Fit) FirstMargin(bound, budget float64) float64 {
+	quantile := f.Quantile(1 - budget)
+	if math.IsInf(bound, 1) || quantile <= 0 {
+		return quantile
+	}
+	n := len(f.Residuals)
+	order, under := make([]int, n), make([]float64, n) // under: the greatest margin under which the row is in bounds
+	for i, predicted := range f.Predicted {
+		order[i], under[i] = i, margin.Feasible(predicted, bound, f.Scale.Of(predicted))
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(under[b], under[a]) })
+	broken := make([]int, n+1) // among the first so many in that order
+	for k, i := range order {
+		broken[k+1] = broken[k]
+		if f.Predicted[i]*(1+f.Residuals[i]) > bound {
+			broken[k+1]++
+		}
+	}
+	first, least := quantile, math.Inf(1)
+	for k := n/4 + 1; k <= n; k++ {
+		from := int((1 - nearest) * float64(k))
+		share := math.Max(budget, float64(broken[k]-broken[from])/float64(k-from))
+		if share <= least {
+			first, least = under[order[k-1]], share
+		}
+	}
+	return math.Max(0, math.Min(first, quantile))
 }
 
 // target is a quantity of one service that trees are fitted to.
@@ -146,8 +198,10 @@ func (t *target) judge(rows []int) (Fit, error) {
 	}
 	for _, i := range t.rows {
 		f.Residuals = append(f.Residuals, math.Exp(t.values[i]-t.predicted[0][i])-1)
+		f.Predicted = append(f.Predicted, math.Exp(t.predicted[0][i]))
 		f.At = append(f.At, int32(rows[i]))
 	}
+	f.Scale = margin.NewScale(f.Predicted, f.Residuals)
 	return f, nil
 }
 

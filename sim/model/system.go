@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/margin"
 	"github.com/windvane/windvane/sim/dataset"
 )
 
@@ -44,6 +45,15 @@ type Span struct {
 func FitSystem(d *dataset.Dataset, knobs []policy.Knob, p TreeParams, seed uint64) (*System, error) {
 	configurations, loads := DrawHoldOuts(d, seed)
 	return fitSystem(d, knobs, p, []HoldOut{configurations, loads})
+}
+
+// Scales are those of the errors of the latencies, by service; nil after FitMean.
+func (m *System) Scales() []margin.Scale {
+	var out []margin.Scale
+	for _, f := range m.Fit {
+		out = append(out, f.Scale)
+	}
+	return out
 }
 
 // FitMean is FitSystem without the cross-validation, and without its Fit. It is for

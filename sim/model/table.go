@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/windvane/windvane/plugins/policy"
+	"github.com/windvane/windvane/rules/margin"
 )
 
 // Table is what a model predicts for every action of the knobs' grid at every
@@ -20,9 +21,10 @@ type Table struct {
 	Loads    [][]float64 // by service: ascending offered loads, requests/s, at least one
 	Support  []Span      // by service: offered loads in the data behind it; nil: Loads from the first to the last
 	// Residuals are, by service, quantiles of measured/predicted - 1 on configurations
-	// held out, ascending, each standing for as many rows; nil: not known.
+	// held out, in units of Scales, ascending, each standing for as many rows; nil: not known.
 	Residuals [][]float64
-	Values    []float32 // [load of service 0]..[load of service n-1][action][service], in the signal's unit
+	Scales    []margin.Scale // by service; nil: 1
+	Values    []float32      // [load of service 0]..[load of service n-1][action][service], in the signal's unit
 }
 
 // Actions returns the actions of the table, in its order. It is an error if the
@@ -40,10 +42,30 @@ func (t *Table) Actions() ([]policy.Action, error) {
 		cells *= len(l)
 	}
 	if len(t.Loads) != len(t.Services) || len(t.Signals) != len(t.Services) || len(t.Values) != cells ||
-		t.Support != nil && len(t.Support) != len(t.Services) || t.Residuals != nil && len(t.Residuals) != len(t.Services) {
+		t.Support != nil && len(t.Support) != len(t.Services) || t.Residuals != nil && len(t.Residuals) != len(t.Services) ||
+		t.Scales != nil && len(t.Scales) != len(t.Services) {
 		return nil, fmt.Errorf("table: it has %d values for %d services, want %d", len(t.Values), len(t.Services), cells)
 	}
+	for i := range t.Scales {
+		if err := t.Scales[i].Check(); err != nil {
+			return nil, fmt.Errorf("table: service %s: %w", t.Services[i], err)
+		}
+	}
 	return grid, nil
+}
+
+// Tails returns, by service, the smoothed distribution of the residuals; unknown where there
+// are none.
+func (t *Table) Tails() []margin.Tail {
+	out := make([]margin.Tail, len(t.Services))
+	for s, r := range t.Residuals {
+		var scale margin.Scale
+		if t.Scales != nil {
+			scale = t.Scales[s]
+		}
+		out[s] = margin.NewTail(r, scale)
+	}
+	return out
 }
 
 // Encode writes the table as it is handed to Configure.

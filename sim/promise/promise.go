@@ -152,7 +152,7 @@ type weigher struct {
 }
 
 func newWeigher(q Question) (*weigher, error) {
-	w := &weigher{Question: q, tails: train.Survival(q.Table), latency: make([]float64, len(q.Offered))}
+	w := &weigher{Question: q, tails: q.Table.Tails(), latency: make([]float64, len(q.Offered))}
 	for s := range w.tails {
 		if !math.IsInf(q.Goal.Bound[s], 1) && !w.tails[s].Known() {
 			return nil, fmt.Errorf("the model does not say how far it is off for service %s; train it again", q.Table.Services[s])
@@ -173,7 +173,7 @@ func (w *weigher) weigh(a policy.Action, i int) candidate {
 	for s, share := range w.choices.Admitted[i] {
 		c.all += w.Offered[s] * share
 		if bound := w.Goal.Bound[s]; !math.IsInf(bound, 1) {
-			c.broken[s] = w.tails[s].Above(bound/(w.latency[s]*w.correction(s, a)) - 1)
+			c.broken[s] = w.tails[s].Breaks(w.latency[s]*w.correction(s, a), bound)
 		}
 	}
 	c.carried = w.Offered[w.Service] * w.choices.Admitted[i][w.Service]

@@ -52,8 +52,8 @@ type ServiceCard struct {
 	Loads   []float64  `json:"loads"`    // requests/s at which the table was made
 	R2      float64    `json:"r2"`       // configurations held out
 	R2Loads *float64   `json:"r2_loads"` // offered loads held out; null where the data have too few of them
-	Margin  float64    `json:"margin"`   // (1-budget) quantile of the held-out relative residuals: the first margin
-	Spread  float64    `json:"spread"`   // .9 quantile of their absolute values
+	Margin  float64    `json:"margin"`   // the first margin: see model.Fit.FirstMargin
+	Spread  float64    `json:"spread"`   // .9 quantile of the absolute held-out relative residuals, in units of their scale
 	Price   float64    `json:"price"`    // of a violation, in value per second, at which the model keeps the budget
 }
 

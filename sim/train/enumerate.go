@@ -42,9 +42,10 @@ func EnumerateTabularAt(m *rules.Mesh, d *dataset.Dataset, loads [][]float64, tr
 	t.Card.Policy = tabular.Name
 	for i, fitted := range f.model.Fit {
 		t.Card.Services[i].Loads = loads[i]
-		table.Residuals = append(table.Residuals, margin.Quantiles(fitted.Residuals, tailQuantiles))
+		table.Scales = append(table.Scales, fitted.Scale)
+		table.Residuals = append(table.Residuals, margin.Quantiles(fitted.Units(), tailQuantiles))
 	}
-	first, err := Prices(f.goal, table, Survival(table), seed)
+	first, err := Prices(f.goal, table, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func fit(m *rules.Mesh, d *dataset.Dataset, trees model.TreeParams, dataSHA256 s
 		}
 		f.card.Services = append(f.card.Services, ServiceCard{
 			Service: s.Name, Signal: goal.Signals[i], Offered: system.Offered[i], R2: one.R2, R2Loads: one.R2Loads,
-			Margin: one.Quantile(1 - budget), Spread: spread(one),
+			Margin: one.FirstMargin(goal.Bound[i], budget), Spread: max(one.Spread(), margin.Defaults().MinSpread),
 		})
 	}
 	return f, nil
@@ -92,16 +93,6 @@ func fit(m *rules.Mesh, d *dataset.Dataset, trees model.TreeParams, dataSHA256 s
 
 // tailQuantiles are the residuals of a service that an artefact carries.
 const tailQuantiles = 400
-
-// Survival returns, by service, the smoothed distribution of the residuals that a
-// table carries; unknown where it carries none.
-func Survival(t *model.Table) []margin.Tail {
-	out := make([]margin.Tail, len(t.Services))
-	for s, r := range t.Residuals {
-		out[s] = margin.NewTail(r)
-	}
-	return out
-}
 
 // Tails returns, by service, the distribution of the residuals on configurations
 // held out.
@@ -134,16 +125,4 @@ func Signals(m *rules.Mesh, services []string) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-func spread(f model.Fit) float64 {
-	abs := make([]float64, 0, len(f.Residuals))
-	for _, r := range f.Residuals {
-		abs = append(abs, math.Abs(r))
-	}
-	slices.Sort(abs)
-	if len(abs) == 0 {
-		return margin.Defaults().MinSpread
-	}
-	return abs[int(.9*float64(len(abs)-1))]
 }

@@ -29,7 +29,8 @@ type option struct {
 // budget, by the recursion that the price follows online (dual ascent on its
 // logarithm), fed with the model's own chance of a violation at random loads. A
 // service without a bound, or whose residuals are not known, has none.
-func Prices(g *Goal, table *model.Table, tails []margin.Tail, seed uint64) ([]float64, error) {
+func Prices(g *Goal, table *model.Table, seed uint64) ([]float64, error) {
+	tails := table.Tails()
 	c, err := NewChoices(table)
 	if err != nil {
 		return nil, err
@@ -85,7 +86,7 @@ func options(g *Goal, c *Choices, tails []margin.Tail, offered []float64, corner
 		broken := flat[i*n : (i+1)*n]
 		for s, l := range latency {
 			if !math.IsInf(g.Bound[s], 1) {
-				broken[s] = tails[s].Above(g.Bound[s]/l - 1)
+				broken[s] = tails[s].Breaks(l, g.Bound[s])
 			}
 		}
 		all[i] = option{g.Value(offered, c.Admitted[i], c.Cost[i]), broken}

@@ -111,7 +111,7 @@ func fromObjective(o policy.Objective) *Objective {
 }
 
 func fromPrediction(p policy.Prediction) *Prediction {
-	return &Prediction{Service: p.Service, Signal: p.Signal, Value: p.Value, Supported: p.Supported, Risk: p.Risk}
+	return &Prediction{Service: p.Service, Signal: p.Signal, Value: p.Value, Supported: p.Supported, Risk: p.Risk, Scale: p.Scale}
 }
 
 func fromAlternative(a policy.Alternative) *Alternative {

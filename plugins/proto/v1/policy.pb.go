@@ -1495,7 +1495,8 @@ type Objective struct {
 	Bound float64 `protobuf:"fixed64,3,opt,name=bound,proto3" json:"bound,omitempty"`
 	// 1 - target: allowed long-run mean of the error.
 	Budget float64 `protobuf:"fixed64,4,opt,name=budget,proto3" json:"budget,omitempty"`
-	// Relative: a prediction is multiplied by 1+margin before it meets the bound.
+	// Relative: a prediction is multiplied by 1 + margin * scale (Prediction.scale) before it
+	// meets the bound, and by 1+margin where the margin is below zero.
 	Margin float64 `protobuf:"fixed64,5,opt,name=margin,proto3" json:"margin,omitempty"`
 	// Relative residual that the host expects of the next interval: a prediction is
 	// multiplied by 1+residual. 0 when it expects none, or leaves it to lag.
@@ -1868,7 +1869,10 @@ type Prediction struct {
 	Supported bool `protobuf:"varint,4,opt,name=supported,proto3" json:"supported,omitempty"`
 	// Chance, 0 to 1, that the signal will be above the objective's bound, by all that the
 	// policy was told except the margin. 0: it does not say.
-	Risk          float64 `protobuf:"fixed64,5,opt,name=risk,proto3" json:"risk,omitempty"`
+	Risk float64 `protobuf:"fixed64,5,opt,name=risk,proto3" json:"risk,omitempty"`
+	// How large the policy's relative errors are where it predicts so much, beside those of all
+	// its predictions: the unit of the margin on it. 0: as large, 1.
+	Scale         float64 `protobuf:"fixed64,6,opt,name=scale,proto3" json:"scale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1934,6 +1938,13 @@ func (x *Prediction) GetSupported() bool {
 func (x *Prediction) GetRisk() float64 {
 	if x != nil {
 		return x.Risk
+	}
+	return 0
+}
+
+func (x *Prediction) GetScale() float64 {
+	if x != nil {
+		return x.Scale
 	}
 	return 0
 }
@@ -2211,14 +2222,15 @@ const file_v1_policy_proto_rawDesc = "" +
 	"\x05knobs\x18\x05 \x03(\v2\x18.windvane.policy.v1.KnobR\x05knobs\x122\n" +
 	"\x06limits\x18\x06 \x01(\v2\x1a.windvane.policy.v1.LimitsR\x06limits\x127\n" +
 	"\bservices\x18\a \x03(\v2\x1b.windvane.policy.v1.ServiceR\bservicesB\x17\n" +
-	"\x15_at_unix_milliseconds\"\x86\x01\n" +
+	"\x15_at_unix_milliseconds\"\x9c\x01\n" +
 	"\n" +
 	"Prediction\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06signal\x18\x02 \x01(\tR\x06signal\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x1c\n" +
 	"\tsupported\x18\x04 \x01(\bR\tsupported\x12\x12\n" +
-	"\x04risk\x18\x05 \x01(\x01R\x04risk\"o\n" +
+	"\x04risk\x18\x05 \x01(\x01R\x04risk\x12\x14\n" +
+	"\x05scale\x18\x06 \x01(\x01R\x05scale\"o\n" +
 	"\vAlternative\x122\n" +
 	"\x06action\x18\x01 \x01(\v2\x1a.windvane.policy.v1.ActionR\x06action\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x16\n" +

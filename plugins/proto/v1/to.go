@@ -190,12 +190,15 @@ func toObjective(o *Objective) (policy.Objective, error) {
 
 func toPrediction(p *Prediction) (policy.Prediction, error) {
 	out := policy.Prediction{
-		Service: p.GetService(), Signal: p.GetSignal(), Value: p.GetValue(), Supported: p.GetSupported(), Risk: p.GetRisk(),
+		Service: p.GetService(), Signal: p.GetSignal(), Value: p.GetValue(), Supported: p.GetSupported(), Risk: p.GetRisk(), Scale: p.GetScale(),
 	}
 	if !(out.Risk >= 0 && out.Risk <= 1) {
 		return out, fmt.Errorf("%s of %s: risk %v is no chance between 0 and 1", out.Signal, out.Service, out.Risk)
 	}
-	return out, finite(out.Value)
+	if !(out.Scale >= 0) {
+		return out, fmt.Errorf("%s of %s: a scale of %v; want more than 0, or 0 for 1", out.Signal, out.Service, out.Scale)
+	}
+	return out, finite(out.Value, out.Scale)
 }
 
 func toAlternative(a *Alternative) (policy.Alternative, error) {

@@ -34,7 +34,7 @@ class Odd(windvane.Policy):
             return windvane.Decision(abstain=True, reason="rather not")
         return windvane.Decision(
             dict(o.live), reason="ö" * 5000, infeasible=True,
-            expected=[windvane.Prediction("a", "latency", 0.25, risk=0.5)],
+            expected=[windvane.Prediction("a", "latency", 0.25, risk=0.5, scale=1.5)],
             expected_live=[windvane.Prediction("a", "latency", 0.5, supported=False)],
             alternatives=[windvane.Alternative({**o.live, o.knobs[0].id: 0.5}, 3.5, "dearer")],
         )

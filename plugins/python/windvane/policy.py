@@ -135,6 +135,7 @@ class Prediction:
     value: float
     supported: bool = True  # False: outside the data behind the model; nothing is promised
     risk: float = 0.0  # chance that the bound will be broken; 0: not said
+    scale: float = 0.0  # of the errors where so much is predicted, beside those of all predictions; 0: 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _action(action, observed, what):
 
 
 def _prediction(p):
-    return pb.Prediction(service=p.service, signal=p.signal, value=p.value, supported=p.supported, risk=p.risk)
+    return pb.Prediction(service=p.service, signal=p.signal, value=p.value, supported=p.supported, risk=p.risk, scale=p.scale)
 
 
 def _sentence(text):
