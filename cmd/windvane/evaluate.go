@@ -115,7 +115,7 @@ func subjects(policies []string) (names []string, artefacts map[string]*train.Ar
 			return nil, nil, fmt.Errorf("evaluate: %w", err)
 		}
 		if judged := []string{eval.Tabular, eval.Rollout, eval.Learned}; !slices.Contains(judged, a.Card.Policy) {
-			return nil, nil, fmt.Errorf("evaluate: artefact %s is of policy %q; only those of %s are judged", p, a.Card.Policy, strings.Join(judged, ", "))
+			return nil, nil, fmt.Errorf("evaluate: artefact %s is of policy %q; only those of %s are judged; `windvane train` judges what a plugin trains, and its card has the figures", p, a.Card.Policy, strings.Join(judged, ", "))
 		}
 		name := filepath.Base(filepath.Clean(p))
 		if _, ok := artefacts[name]; ok {

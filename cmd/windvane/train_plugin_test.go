@@ -77,7 +77,7 @@ func TestATrainedPluginDecides(t *testing.T) {
 		t.Errorf("the list is not as %v:\n%s", want, list)
 	}
 	inspected := do("windvane policy inspect " + name)
-	for _, want := range []string{"policy lookup 1.0.0: 25 rows, found in 256000 steps", "judged, unseen load: carries "} {
+	for _, want := range []string{"policy lookup 1.0.0: 25 rows, found in 128000 steps", "judged, unseen load: carries "} {
 		if !strings.Contains(inspected, want) {
 			t.Errorf("inspect does not say %q:\n%s", want, inspected)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -70,7 +71,10 @@ func Train(ctx context.Context, o Options, t policy.Training) (policy.Trained, e
 	}
 	trained, err := s.train(ctx, t)
 	if errors.Is(err, errEnded) {
-		s.close(ctx) // first, so that it is known how it ended
+		select {
+		case <-s.process.ended: // a moment later: how it ended explains more than that it did
+		case <-time.After(lastWords):
+		}
 		err = s.explain(err)
 	}
 	if err != nil {

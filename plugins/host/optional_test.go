@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,8 @@ func (f *trainer) Train(ctx context.Context, t policy.Training) (policy.Trained,
 		return policy.Trained{}, errors.New("no simulator at " + t.Simulator)
 	case `"exits"`:
 		os.Exit(3)
+	case `"killed"`:
+		return policy.Trained{}, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case `"waits"`:
 		<-ctx.Done()
 	case `"nothing"`:
@@ -60,7 +63,7 @@ func TestTrain(t *testing.T) {
 	}
 	for settings, want := range map[string]string{
 		"fails": "plugin trains: train: no simulator at unix:/x", "exits": "it ended before it had trained (the process ended: exit status 3",
-		"nothing": "the artefact is empty", "huge": "an artefact has at most 62914560 bytes", "talks": "summary of 5000 bytes",
+		"killed": "(the process ended: signal: killed", "nothing": "the artefact is empty", "huge": "an artefact has at most 62914560 bytes", "talks": "summary of 5000 bytes",
 	} {
 		training.Settings = fmt.Appendf(nil, "%q", settings)
 		if _, err := Train(t.Context(), o, training); err == nil || !strings.Contains(err.Error(), want) {

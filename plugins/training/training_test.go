@@ -93,7 +93,7 @@ func plugin(t *testing.T, mode string) training.Plugin {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", short(t))
-	return training.Plugin{Name: "mine", Command: []string{exe, "plugin", mode}, Deadline: 10 * time.Second}
+	return training.Plugin{Name: "mine", Command: []string{exe, "plugin", mode}, Deadline: 20 * time.Second, StartTimeout: time.Minute}
 }
 
 // short is a directory for sockets that has to be empty at the test's end.

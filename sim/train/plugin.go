@@ -9,7 +9,7 @@ import (
 // Plugin says how a policy made its artefact that is none of windvane's own.
 type Plugin struct {
 	Version  string          `json:"version"`            // of the policy, as it says of itself
-	SHA256   string          `json:"sha256"`             // of the program
+	SHA256   string          `json:"sha256"`             // of the program, the first word of the command
 	Settings json.RawMessage `json:"settings,omitempty"` // as the rules file has them
 	Summary  string          `json:"summary"`            // the policy's own, of its training
 	Judged   []Judgement     `json:"judged,omitempty"`   // on the model that it was trained on; none: there was nothing to judge by

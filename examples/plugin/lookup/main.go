@@ -38,7 +38,7 @@ type options struct {
 
 // parse refuses settings that it does not know, so that a misspelt one is found at once.
 func parse(raw []byte) (options, error) {
-	o := options{Levels: 5, Steps: 2000}
+	o := options{Levels: 5, Steps: 1000}
 	if len(raw) > 0 {
 		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()
