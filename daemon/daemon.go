@@ -23,6 +23,7 @@ import (
 	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/config"
+	"github.com/windvane/windvane/daemon/exploration"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/roles"
@@ -65,7 +66,8 @@ type Daemon struct {
 	authority *authority.Store
 	roles     *roles.Store
 	alerts    *alerts.Receiver
-	desks     map[string]*approve.Desk // by mesh; over reloads
+	desks     map[string]*approve.Desk         // by mesh; over reloads
+	explorers map[string]*exploration.Explorer // likewise
 
 	mu        sync.Mutex                 // makes Start, Reload and Stop one at a time
 	current   atomic.Pointer[generation] // nil after Stop
@@ -120,7 +122,7 @@ func New(ctx context.Context, o Options) (_ *Daemon, err error) {
 			return nil, fmt.Errorf("find this program, which serves the built-in policies: %w", err)
 		}
 	}
-	d := &Daemon{o: o, registry: prometheus.NewRegistry(), done: make(chan struct{}), desks: map[string]*approve.Desk{}}
+	d := &Daemon{o: o, registry: prometheus.NewRegistry(), done: make(chan struct{}), desks: map[string]*approve.Desk{}, explorers: map[string]*exploration.Explorer{}}
 	d.end = sync.OnceFunc(func() { close(d.done) })
 	d.metrics = newMetrics(d.registry)
 	d.alerts = d.newReceiver()

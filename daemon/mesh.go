@@ -14,6 +14,7 @@ import (
 	"github.com/windvane/windvane/daemon/actuate/kube"
 	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/config"
+	"github.com/windvane/windvane/daemon/exploration"
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/observe"
@@ -32,6 +33,7 @@ type mesh struct {
 	accounts  *accounts  // likewise
 	standby   *standby   // nil: there is no lease
 	desk      *approve.Desk
+	explorer  *exploration.Explorer
 	releasers []actuate.Releaser
 	settling  settling    // of the goroutine that runs the cycles
 	blind     blindness   // likewise
@@ -61,10 +63,11 @@ func (d *Daemon) newMesh(ctx context.Context, c *config.Config, m *rules.Mesh, s
 	if d.desks[m.Name] == nil {
 		d.desks[m.Name] = approve.NewDesk(m.Name)
 	}
-	return &mesh{rules: m, policies: p, standings: &standings{mesh: m.Name, store: d.roles, policies: p, step: d.o.step}, trials: &trials{mesh: m.Name, journal: d.journal}, woken: make(chan string, 1), releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
+	explorer := d.explorer(c, m.Name)
+	return &mesh{rules: m, explorer: explorer, policies: p, standings: &standings{mesh: m.Name, store: d.roles, policies: p, step: d.o.step}, trials: &trials{mesh: m.Name, journal: d.journal}, woken: make(chan string, 1), releasers: []actuate.Releaser{routes, replicas}, desk: d.desks[m.Name], options: loop.Options{
 		Mesh: m, Observer: observer, Actuator: newActuator(m, actuate.Group{routes, replicas}), Journal: d.journal,
 		Fallback: p.fallback, Timeout: timeout,
-		Authority: d.authority.Mesh(m.Name), Demoter: d.authority.Mesh(m.Name), Desk: d.desks[m.Name],
+		Authority: d.authority.Mesh(m.Name), Demoter: d.authority.Mesh(m.Name), Desk: d.desks[m.Name], Explorer: explorer,
 		Alerts:        func() ([]journal.Alert, int) { return d.alerts.Firing(m.Name) },
 		ShadowTimeout: m.Interval / 5, Clock: d.o.Since,
 	}}, nil

@@ -40,6 +40,7 @@ func (m *mesh) status() api.Mesh {
 	}
 	m.fillAuthority(&out)
 	out.Alerts, out.Omitted = m.options.Alerts()
+	out.Exploration = m.explored()
 	for _, p := range m.policies.plugins {
 		out.Plugins = append(out.Plugins, p.status())
 	}

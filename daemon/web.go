@@ -10,6 +10,7 @@ import (
 	"github.com/windvane/windvane/daemon/approve"
 	"github.com/windvane/windvane/daemon/authority"
 	"github.com/windvane/windvane/daemon/roles"
+	"github.com/windvane/windvane/plugins/explore/bounded"
 )
 
 // newServer returns the HTTP server, which listens and does not serve yet; nil if none is
@@ -44,6 +45,10 @@ func (d *Daemon) newServer() (*api.Server, error) {
 			return coded(d.DemotePolicy(mesh, policy, roles.Word{By: by, Reason: q.Reason, At: time.Now()}))
 		},
 	}
+	o.Explore = func(mesh, by string, q api.ExplorationRequest) error {
+		return coded(d.Explore(mesh, bounded.Bounds{Intervals: q.Intervals, Allowance: q.Allowance, Seed: q.Seed}, by))
+	}
+	o.PauseExploration = func(mesh, by string) error { return coded(d.PauseExploration(mesh, by)) }
 	if d.o.RuntimeDirectory != "" {
 		o.Socket = api.SocketPath(d.o.RuntimeDirectory)
 	}
@@ -66,6 +71,8 @@ func coded(err error) error {
 	} else if _, ok := errors.AsType[*roles.UnknownError](err); ok {
 		code = http.StatusNotFound
 	} else if _, ok := errors.AsType[*roles.RefusedError](err); ok {
+		code = http.StatusConflict
+	} else if _, ok := errors.AsType[*ExplorationError](err); ok {
 		code = http.StatusConflict
 	} else if _, ok := errors.AsType[*PromotionError](err); ok {
 		code = http.StatusConflict

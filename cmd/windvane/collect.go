@@ -29,6 +29,8 @@ type collecting struct {
 	from, to                       string
 	without                        []string
 	asJSON                         bool
+
+	exploring *exploring
 }
 
 // defaultFrom is how far back Prometheus is asked.
@@ -37,7 +39,7 @@ const defaultFrom = "7d"
 // addCollect adds `collect`.
 func addCollect(app *kingpin.Application, commands map[string]func() error, stdout, stderr io.Writer) {
 	c := app.Command("collect", "Make a dataset of a mesh's history, and report on its quality: from the journal (--state-directory), from Prometheus (--prometheus), "+
-		"or with both what was measured from Prometheus and the settings from the journal, where it has them. It needs no daemon.")
+		"or with both what was measured from Prometheus and the settings from the journal, where it has them. It needs no daemon, but for --explore.")
 	o := collecting{}
 	c.Flag("rules", "The mesh's rules file (TOML).").Required().StringVar(&o.rulesFile)
 	c.Flag("state-directory", "The daemon's state_directory, with the journal.").StringVar(&o.stateDirectory)
@@ -51,6 +53,7 @@ func addCollect(app *kingpin.Application, commands map[string]func() error, stdo
 	c.Flag("without-alert", "Leave out when the alert of this name fired, whatever it was about. May be given several times.").StringsVar(&o.Alerts)
 	c.Flag("output", "The dataset to write.").Short('o').Required().StringVar(&o.out)
 	c.Flag("json", "Print the report as JSON.").BoolVar(&o.asJSON)
+	o.exploring = addExplore(c)
 	commands["collect"] = func() error { return o.run(time.Now(), stdout, stderr) }
 }
 
@@ -58,6 +61,9 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	var err error
 	if o.Rules, err = rules.Load(o.rulesFile); err != nil {
 		return usageError{err}
+	}
+	if o.exploring.wanted && (o.from != "" || o.to != "now") {
+		return usageError{errors.New("collect: --explore collects since it began: leave out --from and --to")}
 	}
 	if err := o.times(now); err != nil {
 		return usageError{fmt.Errorf("collect: %w", err)}
@@ -78,6 +84,12 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	defer func() { _ = os.Remove(file.Name()) }() // it is gone where all went well
 	p := progress.New("collect", stderr)
 	defer p.Stop()
+	if o.exploring.wanted {
+		if o.From, err = o.exploring.explore(ctx, o.Rules.Name, o.Rules.Interval, p); err != nil {
+			return err
+		}
+		o.To = time.Now()
+	}
 	if o.PrometheusURL == "" {
 		p.Note("reading the journal")
 	}
@@ -98,6 +110,15 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	p.Stop()
 	if err != nil {
 		return err
+	}
+	if o.exploring.wanted && !o.asJSON {
+		text, err := o.exploring.lines()
+		if err != nil {
+			return fmt.Errorf("%s is written; what exploring has cost is not known: %w", o.out, err)
+		}
+		if _, err := io.WriteString(stdout, text); err != nil {
+			return err
+		}
 	}
 	return o.tell(stdout, got.data, got.report)
 }

@@ -37,6 +37,10 @@ func (s *Server) acting() []endpoint {
 		})},
 		{"POST /api/v1/meshes/{mesh}/policies/{policy}/promote", s.role(s.o.Promote)},
 		{"POST /api/v1/meshes/{mesh}/policies/{policy}/demote", s.role(s.o.Demote)},
+		{"PUT /api/v1/meshes/{mesh}/exploration", s.act(s.explore)},
+		{"DELETE /api/v1/meshes/{mesh}/exploration", s.act(func(r *http.Request, by string) error {
+			return s.o.PauseExploration(r.PathValue("mesh"), by)
+		})},
 	}
 }
 

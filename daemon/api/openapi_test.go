@@ -62,6 +62,8 @@ var openAPI = map[string]described{
 	"POST /api/v1/plans/{id}/refuse":                       {answer: Done{}},
 	"POST /api/v1/meshes/{mesh}/policies/{policy}/promote": {answer: Done{}, body: RoleRequest{}},
 	"POST /api/v1/meshes/{mesh}/policies/{policy}/demote":  {answer: Done{}, body: RoleRequest{}},
+	"PUT /api/v1/meshes/{mesh}/exploration":                {answer: Done{}, body: ExplorationRequest{}},
+	"DELETE /api/v1/meshes/{mesh}/exploration":             {answer: Done{}},
 }
 
 // notDescribed are for others than those who write programs against the API.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -90,6 +91,17 @@ func (r *rig) options() Options {
 		},
 		Demote: func(mesh, policy, by string, q RoleRequest) error {
 			did("demote " + mesh + " " + policy + " by " + by + ": " + q.Reason)
+			return nil
+		},
+		Explore: func(mesh, by string, q ExplorationRequest) error {
+			if mesh != "shop" {
+				return &Error{http.StatusConflict, errors.New("mesh books is not explored: exploring changes settings, and the authority is observe; set authority = \"act\" in [guard] of books.toml and reload")}
+			}
+			did(fmt.Sprintf("explore %s by %s: %d, %g", mesh, by, q.Intervals, q.Allowance))
+			return nil
+		},
+		PauseExploration: func(mesh, by string) error {
+			did("pause " + mesh + " by " + by)
 			return nil
 		},
 		Reload: func(context.Context) error {

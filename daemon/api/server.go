@@ -32,19 +32,21 @@ type Options struct {
 	Logger        *slog.Logger
 	Journal       string // directory, of which decisions are read
 
-	Late         func(now time.Time) []string // meshes whose cycles are overdue; nil: nobody is asked
-	Status       func() Status
-	Plans        func() []Plan
-	Policies     func() []Policy
-	Policy       func(mesh, policy string) (*PolicyDetail, error)
-	Promise      func(mesh, service string) (*Promise, error)
-	Promote      func(mesh, policy, by string, q RoleRequest) error
-	Demote       func(mesh, policy, by string, q RoleRequest) error
-	Reload       func(context.Context) error
-	SetAuthority func(ctx context.Context, mesh, level, by string) error
-	Approve      func(ctx context.Context, plan, by string) error
-	Refuse       func(ctx context.Context, plan, by string) error
-	Alerts       http.Handler // of Alertmanager's messages; nil: none are received
+	Late             func(now time.Time) []string // meshes whose cycles are overdue; nil: nobody is asked
+	Status           func() Status
+	Plans            func() []Plan
+	Policies         func() []Policy
+	Policy           func(mesh, policy string) (*PolicyDetail, error)
+	Promise          func(mesh, service string) (*Promise, error)
+	Promote          func(mesh, policy, by string, q RoleRequest) error
+	Demote           func(mesh, policy, by string, q RoleRequest) error
+	Explore          func(mesh, by string, q ExplorationRequest) error
+	PauseExploration func(mesh, by string) error
+	Reload           func(context.Context) error
+	SetAuthority     func(ctx context.Context, mesh, level, by string) error
+	Approve          func(ctx context.Context, plan, by string) error
+	Refuse           func(ctx context.Context, plan, by string) error
+	Alerts           http.Handler // of Alertmanager's messages; nil: none are received
 }
 
 // Server serves the daemon's HTTP surface.

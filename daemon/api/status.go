@@ -48,7 +48,8 @@ type Mesh struct {
 	VerifyState
 	AlertState
 
-	Shadows []journal.ShadowAnswer `json:"shadows,omitempty"` // of the last cycle
+	Shadows     []journal.ShadowAnswer `json:"shadows,omitempty"`     // of the last cycle
+	Exploration *Exploration           `json:"exploration,omitempty"` // null: nobody asked for one
 }
 
 // Budget is an error budget that several objectives share.
@@ -125,7 +126,7 @@ func (m Mesh) writeText(b *strings.Builder) {
 		return
 	}
 	_, _ = fmt.Fprintf(b, "   cycle %d at %s\n", m.Cycle, m.At.Format(time.RFC3339))
-	for _, l := range slices.Concat(m.SourceLines(), m.lines(), m.VerifyLines(), m.planLines(), m.alertLines()) {
+	for _, l := range slices.Concat(m.SourceLines(), m.lines(), m.explorationLines(), m.VerifyLines(), m.planLines(), m.alertLines()) {
 		_, _ = fmt.Fprintf(b, "  %s\n", l)
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)

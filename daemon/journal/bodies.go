@@ -26,7 +26,8 @@ type Start struct {
 const (
 	RoleActive   = "active"
 	RoleFallback = "fallback"
-	RoleNone     = "none" // no policy was asked
+	RoleExplorer = "explorer" // settings are tried because a person asked for it
+	RoleNone     = "none"     // no policy was asked
 )
 
 // Intent is what one cycle saw, decided and is about to do. It is on disk before

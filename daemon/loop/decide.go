@@ -46,8 +46,12 @@ func (l *Loop) outOfBounds(live policy.Action, r *Report) bool {
 func (l *Loop) decide(ctx context.Context, at time.Time, residuals margin.Residuals, r *Report) {
 	intent := &r.Intent
 	o := l.observation(at, intent)
-	decision, err := l.ask(ctx, o, intent)
-	r.fail(err)
+	decision, explored := l.explore(o, residuals, r)
+	if !explored {
+		var err error
+		decision, err = l.ask(ctx, o, intent)
+		r.fail(err)
+	}
 	if intent.PolicyRole == journal.RoleNone {
 		intent.Hold = HoldNoDecision
 		return

@@ -73,6 +73,7 @@ type Options struct {
 	Authority Authority     // nil: the rules file and annotations alone say what may be done
 	Desk      *approve.Desk // of the plan that waits for approval; nil: one of its own
 	Demoter   Demoter       // nil: nothing is demoted
+	Explorer  Explorer      // nil: nothing is explored
 
 	// RollBack has the policy give its place back to the one before, because it does harm: a
 	// canary is on a shorter leash, and its mesh is not lowered for it. Nil: it is no canary.
