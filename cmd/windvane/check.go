@@ -66,7 +66,7 @@ func checkRules(files []string, stdout io.Writer) error {
 			continue
 		}
 		for _, w := range m.Warnings() {
-			if _, err := fmt.Fprintf(stdout, "warning: %v\n", w); err != nil {
+			if _, err := fmt.Fprintf(coloured(stdout), "warning: %v\n", w); err != nil {
 				return err
 			}
 		}
@@ -93,7 +93,7 @@ func checkConfig(file string, stdout io.Writer) error {
 		return usageError{err}
 	}
 	for _, w := range c.Warnings() {
-		if _, err := fmt.Fprintf(stdout, "warning: %v\n", w); err != nil {
+		if _, err := fmt.Fprintf(coloured(stdout), "warning: %v\n", w); err != nil {
 			return err
 		}
 	}

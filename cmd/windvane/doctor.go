@@ -13,6 +13,7 @@ import (
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/doctor"
+	"github.com/windvane/windvane/internal/progress"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -29,7 +30,10 @@ func addDoctor(app *kingpin.Application, commands map[string]func() error, stdou
 	commands["doctor"] = func() error {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
+		meter := progress.New("doctor", os.Stderr)
+		meter.Note("asking Prometheus and the API server")
 		report, err := daemon.Doctor(ctx, o)
+		meter.Stop()
 		if _, ok := errors.AsType[rules.Problems](err); ok || errors.Is(err, os.ErrNotExist) {
 			return usageError{err}
 		}
@@ -39,7 +43,7 @@ func addDoctor(app *kingpin.Application, commands map[string]func() error, stdou
 		if *asJSON {
 			err = printJSON(stdout, report)
 		} else {
-			err = report.WriteText(stdout, *all)
+			err = report.WriteText(coloured(stdout), *all)
 		}
 		if err == nil && report.Count(doctor.Problem) > 0 {
 			return exitError(exitFailed)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/draft"
+	"github.com/windvane/windvane/internal/progress"
 )
 
 // addInit adds `init`.
@@ -32,7 +33,10 @@ func addInit(app *kingpin.Application, commands map[string]func() error, stdout 
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		o.At = time.Now()
+		meter := progress.New("init", os.Stderr)
+		meter.Note("reading the cluster and Prometheus")
 		made, err := daemon.Draft(ctx, o)
+		meter.Stop()
 		if err != nil && !errors.Is(err, draft.ErrNothing) {
 			return fmt.Errorf("init: %w", err)
 		}

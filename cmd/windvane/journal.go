@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/windvane/windvane/daemon"
 	"github.com/windvane/windvane/daemon/journal"
+	"github.com/windvane/windvane/internal/progress"
 )
 
 // addJournal adds `journal verify`.
@@ -24,7 +26,9 @@ func addJournal(app *kingpin.Application, commands map[string]func() error, stdo
 		if *dir == "" {
 			*dir = daemon.JournalDirectory(*state)
 		}
-		sum, err := journal.Verify(*dir)
+		meter := progress.New("journal verify", os.Stderr)
+		sum, err := journal.VerifyCounting(*dir, func(done, of int) { meter.Count("segments", done, of) })
+		meter.Stop()
 		if err != nil {
 			return err
 		}

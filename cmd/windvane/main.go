@@ -23,6 +23,8 @@ const (
 // usageError is a mistake in what the user wrote: a flag, a configuration, a file.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // application has all flags and commands, and what each command does.
@@ -77,7 +79,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		if code, ok := errors.AsType[exitError](err); ok {
 			return int(code)
 		}
-		_, _ = fmt.Fprintf(stderr, "windvane: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "windvane: %v\n", hinted(err))
 		if _, ok := errors.AsType[usageError](err); ok {
 			return exitUsage
 		}

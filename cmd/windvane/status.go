@@ -21,6 +21,6 @@ func addStatus(app *kingpin.Application, commands map[string]func() error, stdou
 		if *asJSON {
 			return printJSON(stdout, s)
 		}
-		return s.WriteText(stdout)
+		return s.WriteText(coloured(stdout))
 	}
 }

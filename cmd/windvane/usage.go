@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 
@@ -49,6 +52,23 @@ func mistaken(app *kingpin.ApplicationModel, args []string, err error) error {
 		return fmt.Errorf("%q is none of %s%s; see %s", m[2], strings.Join(known, ", "), meant("", m[2], known), help)
 	}
 	return fmt.Errorf("%w; see %s", err, help)
+}
+
+// hinted adds to an error of the system what to do about it, unless it says so already.
+func hinted(err error) error {
+	if strings.Contains(err.Error(), "; ") {
+		return err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(err.Error(), "journal"):
+		return fmt.Errorf("%w; name the directory that windvane.toml has as state_directory", err)
+	case errors.Is(err, fs.ErrNotExist):
+		where, _ := os.Getwd() // without it the hint is shorter
+		return fmt.Errorf("%w; name a file that is there: paths are relative to %s", err, where)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; be one of those who may, by sudo or its group", err)
+	}
+	return err
 }
 
 // meant is the known word that is nearest to what was written, in brackets; empty: none is near.

@@ -187,12 +187,19 @@ type Summary struct {
 // that every intent is complete. A torn tail of the
 // newest segment is counted in Torn; anything else that does not read back is an
 // error.
-func Verify(dir string) (Summary, error) { return verify(dir, math.MaxInt) }
+func Verify(dir string) (Summary, error) { return verify(dir, math.MaxInt, func(int, int) {}) }
+
+// VerifyCounting is Verify, and says before each segment how many are read, of how many.
+func VerifyCounting(dir string, said func(done, of int)) (Summary, error) {
+	return verify(dir, math.MaxInt, said)
+}
 
 // VerifyNewest is Verify for as many of the newest segments, which takes a bounded time.
-func VerifyNewest(dir string, most int) (Summary, error) { return verify(dir, most) }
+func VerifyNewest(dir string, most int) (Summary, error) {
+	return verify(dir, most, func(int, int) {})
+}
 
-func verify(dir string, most int) (Summary, error) {
+func verify(dir string, most int, said func(done, of int)) (Summary, error) {
 	all, err := segments(dir)
 	if err != nil {
 		return Summary{}, err
@@ -200,6 +207,7 @@ func verify(dir string, most int) (Summary, error) {
 	all = all[max(0, len(all)-most):]
 	sum := Summary{}
 	for i, n := range all {
+		said(i, len(all))
 		end, err := findEnd(dir, n, chains{}.complete)
 		if errors.Is(err, os.ErrNotExist) && sum.Segments == 0 && i < len(all)-1 {
 			continue // it has expired meanwhile
