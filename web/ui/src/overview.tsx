@@ -158,7 +158,7 @@ const many = 12; // services, from which on one wants to filter, and sees the wo
 
 function Services({ mesh }: { mesh: Mesh }) {
   const [wanted, want] = useState("");
-  const narrow = useMatch("(max-width: 52rem)");
+  const narrow = useMatch("(max-width: 68rem)");
   const items = useMemo(() => itemsOf(mesh), [mesh]);
   const long = items.length > many;
   const shown = useMemo(() => {
