@@ -33,8 +33,11 @@ role = "active"
 
 [policy.settings]
 seed = %d
-hold = "3s"
+hold = "` + hold + `"
 `
+
+// hold is how long a setting that is tried stays: queues outlast an interval.
+const hold = "3s"
 
 // learn has windvane explore under load of any height, makes a dataset of its journal, and
 // trains the tabular policy by the command that a user has.

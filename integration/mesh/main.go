@@ -21,6 +21,7 @@ func main() {
 	addUp(app, commands, programs)
 	addLoad(app, commands)
 	addEvaluate(app, commands, programs)
+	addEmulate(app, commands)
 	command := kingpin.MustParse(app.Parse(os.Args[1:]))
 
 	// The first signal ends it cleanly, a second at once.

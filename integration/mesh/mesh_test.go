@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,38 @@ func TestRulesAreValid(t *testing.T) {
 			if s.Objectives[0].Bound != bounds[s.Name].Seconds() || math.Abs(s.Objectives[0].Budget-stack.Budget) > 1e-9 {
 				t.Errorf("%s: %+v", s.Name, s.Objectives)
 			}
+		}
+	}
+}
+
+// The emulated shop tells the controllers apart as the real one does: what is done nothing
+// about breaks the bounds, and what has learned keeps them while it carries most.
+func TestEmulate(t *testing.T) {
+	var b strings.Builder
+	if err := emulate(t.Context(), &b, 1001, 1, 400, 200); err != nil {
+		t.Fatal(err)
+	}
+	figures := map[string][]float64{}
+	for line := range strings.Lines(b.String()) {
+		f := strings.Fields(strings.ReplaceAll(line, "%", ""))
+		if len(f) != 6 || f[0] == "load" {
+			continue
+		}
+		for _, x := range f[2:] {
+			v, err := strconv.ParseFloat(x, 64)
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			figures[f[0]+" "+f[1]] = append(figures[f[0]+" "+f[1]], v)
+		}
+	}
+	for _, kind := range judged {
+		nothing, learned := figures[kind+" "+none], figures[kind+" "+tabular]
+		if len(nothing) != 4 || len(learned) != 4 {
+			t.Fatal(b.String())
+		}
+		if nothing[0] < 20 || nothing[1] < 20 || learned[0] > 12 || learned[1] > 12 || learned[2] < 70 {
+			t.Errorf("%s load\n%s", kind, b.String())
 		}
 	}
 }
