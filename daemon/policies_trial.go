@@ -13,7 +13,6 @@ import (
 	"github.com/windvane/windvane/daemon/journal"
 	"github.com/windvane/windvane/daemon/loop"
 	"github.com/windvane/windvane/daemon/promotion"
-	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -52,7 +51,6 @@ func (t *trials) count(r *loop.Report, interval time.Duration, by deciders, whol
 	var errs []error
 	add := func(name, digest string, in promotion.Interval) {
 		e := t.evidence(promotion.Pair{Policy: name, Of: digest, Active: by.name, ActiveOf: by.digest})
-		in.Slowest = interval.Seconds() / slowestPart
 		block := e.Add(in)
 		if block == nil {
 			return
@@ -61,51 +59,14 @@ func (t *trials) count(r *loop.Report, interval time.Duration, by deciders, whol
 		errs = append(errs, err)
 		whole(e)
 	}
-	in := intervalOf(r)
-	for _, x := range r.Trials {
-		s := in
-		s.Plan, s.Seconds, s.Covered, s.Judged, s.Said = x.Plan, x.Seconds, x.Covered, x.Judged, x.Said
-		add(x.Policy, by.digests[x.Policy], s)
+	for k, in := range promotion.Shadows(r, interval.Seconds()) {
+		name := r.Trials[k].Policy
+		add(name, by.digests[name], in)
 	}
-	if i.PolicyRole == journal.RoleActive && i.Decision != nil {
-		add(by.name, by.digest, itself(in, i))
+	if in, ok := promotion.Itself(r, interval.Seconds()); ok {
+		add(by.name, by.digest, in)
 	}
 	return errors.Join(errs...)
-}
-
-// slowestPart of an interval may go by until a decision: what comes later is of a load of another
-// time.
-const slowestPart = 10
-
-// intervalOf is what a cycle says whatever policy is on trial.
-func intervalOf(r *loop.Report) promotion.Interval {
-	i := &r.Intent
-	in := promotion.Interval{
-		Observation: policy.Observation{Mesh: r.Mesh, At: r.At, State: i.State, Live: i.Live, Knobs: i.Knobs, Services: i.Services},
-		Steady:      r.Steady,
-	}
-	if r.Outcome != nil && !r.Outcome.Partial {
-		in.Measured = r.Outcome.Errors
-	}
-	decides := i.PolicyRole == journal.RoleActive || i.FallbackReason == loop.FallbackNoActive
-	if decides && (i.Hold == "" || i.Hold == loop.HoldAbstained) {
-		in.Active = i.Guarded
-	}
-	return in
-}
-
-// itself is what it says of the active policy.
-func itself(in promotion.Interval, i *journal.Intent) promotion.Interval {
-	in.Plan, in.Covered = in.Active, true
-	for _, p := range i.Decision.ExpectedLive {
-		if p.Supported {
-			in.Judged = append(in.Judged, journal.Judged{Service: p.Service, Signal: p.Signal, Raw: p.Value, Live: p.Value})
-		}
-	}
-	if i.Decision.Action.Equal(i.Guarded, policy.Rounding) {
-		in.Said = i.Decision.Expected
-	}
-	return in
 }
 
 // evidence is that of a pair; a policy has one beside itself and one beside another at most.

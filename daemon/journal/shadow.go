@@ -30,7 +30,9 @@ type ShadowAnswer struct {
 	Expected   []policy.Prediction `json:"expected,omitempty"`     // for the settings that it wants
 	CutChanges int                 `json:"cut_changes,omitempty"`  // how many more there were
 	CutExpects int                 `json:"cut_expected,omitempty"` // likewise
-	Judged     []Judged            `json:"judged,omitempty"`       // its plan after the guard, beside the active policy's
+	Aim        []policy.Change     `json:"aim,omitempty"`          // from the settings in force to where it would go without regard to steps and pace, after the guard
+	CutAim     int                 `json:"cut_aim,omitempty"`      // likewise
+	Judged     []Judged            `json:"judged,omitempty"`       // its aim, beside the active policy's
 	CutJudged  int                 `json:"cut_judged,omitempty"`   // likewise
 	Seconds    float64             `json:"seconds,omitempty"`      // that the answer took
 }
@@ -45,6 +47,7 @@ const (
 func (a *ShadowAnswer) Cut() {
 	a.Changes, a.CutChanges = first(a.Changes, ShadowEntries)
 	a.Expected, a.CutExpects = first(a.Expected, ShadowEntries)
+	a.Aim, a.CutAim = first(a.Aim, ShadowEntries)
 	a.Judged, a.CutJudged = first(a.Judged, ShadowEntries)
 	a.Reason, a.Error = head(a.Reason, ShadowText), head(a.Error, ShadowText)
 }

@@ -6,15 +6,14 @@ import "time"
 const KindTrial = "trial"
 
 // Judged is what two models predict of one objective's signal, at the load just measured: for
-// the settings in force, for what a shadow policy would have had in force in place of them, and
-// for what the active policy has. It is in the signal's unit, before any margin, and but for Raw
-// corrected by what was learned of each model; 0: nothing is predicted, or outside the data
-// behind the model.
+// the settings in force, for those that a shadow policy aims at, and for those that the active
+// policy does. It is in the signal's unit, before any margin, and corrected by
+// what was learned of the active policy's model; 0: nothing is predicted, or outside the data behind
+// the model.
 type Judged struct {
 	Service string `json:"service"`
 	Signal  string `json:"signal"`
 
-	Raw    float64 `json:"raw,omitempty"`    // by the shadow's model as it was trained, for the settings in force
 	Live   float64 `json:"live,omitempty"`   // by the shadow's model
 	Shadow float64 `json:"shadow,omitempty"` // likewise
 	Active float64 `json:"active,omitempty"` // likewise

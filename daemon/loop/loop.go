@@ -142,7 +142,6 @@ type Loop struct {
 	evidence  evidence
 
 	newest margin.Residuals // of this cycle
-	beside []margin.Control // by shadow policy: what was learned of its model; nil: nothing yet
 
 	watch stopwatch
 }
@@ -166,7 +165,6 @@ func New(o Options) (*Loop, error) {
 		interrupted: o.Resume.interrupted, watch: stopwatch{clock: o.Clock},
 	}
 	l.following, l.evidence = verify.New(o.Mesh), o.Resume.evidence
-	l.beside = make([]margin.Control, len(o.Shadows))
 	if o.Active != nil {
 		l.evidence = l.evidence.adopt(o.Active.Name)
 	}

@@ -30,7 +30,7 @@ func (l *Loop) shadows(ctx context.Context, at time.Time, r *Report) {
 	t := l.newTrial(l.observation(at, &r.Intent), &r.Intent)
 	var asked sync.WaitGroup
 	for i, s := range l.o.Shadows {
-		asked.Go(func() { r.Shadows[i], r.Trials[i] = t.answer(ctx, i, s) })
+		asked.Go(func() { r.Shadows[i], r.Trials[i] = t.answer(ctx, s) })
 	}
 	asked.Wait()
 	body := &journal.Shadow{Cycle: r.Intent.Cycle, Answers: r.Shadows}
@@ -39,10 +39,10 @@ func (l *Loop) shadows(ctx context.Context, at time.Time, r *Report) {
 	}
 }
 
-// answer asks the i-th shadow policy, and has what it would do judged.
-func (t *trial) answer(ctx context.Context, i int, s Decider) (journal.ShadowAnswer, Trial) {
+// answer asks a shadow policy, and has what it would do judged.
+func (t *trial) answer(ctx context.Context, s Decider) (journal.ShadowAnswer, Trial) {
 	out, tried := journal.ShadowAnswer{Policy: s.Name}, Trial{Policy: s.Name}
-	o := t.asShadow(i, s)
+	o := t.asShadow(s)
 	d, err := policy.Decision{}, errNoTime
 	begun := t.l.watch.elapsed()
 	if ctx.Err() == nil {
@@ -59,8 +59,8 @@ func (t *trial) answer(ctx context.Context, i int, s Decider) (journal.ShadowAns
 		if !d.Abstain {
 			out.Changes = policy.Diff(o.Live, d.Action, planTolerance)
 		}
-		tried = t.run(ctx, i, s, o, d)
-		tried.Seconds, out.Judged = out.Seconds, tried.Judged
+		tried = t.run(ctx, s, o, d)
+		tried.Seconds, out.Judged, out.Aim = out.Seconds, tried.Judged, policy.Diff(o.Live, tried.Aim, planTolerance)
 	}
 	out.Cut()
 	return out, tried

@@ -40,6 +40,8 @@ type Interval struct {
 	Active      policy.Action      // what that policy would have in force, after the guard; nil: it did not decide
 
 	Plan     policy.Action // of the policy on trial, after the guard; nil: it did not answer
+	Aim      policy.Action // where it would go
+	Beside   policy.Action // where the active policy would
 	Seconds  float64       // that its answer took
 	Slowest  float64       // seconds that the active policy would have
 	Covered  bool          // its model has data for the plan
@@ -133,10 +135,10 @@ func (e *Evidence) measure(in *Interval) {
 			continue
 		}
 		m, to := e.model(j.Service, j.Signal), e.objective(j.Service, j.Signal)
-		own, active, raw := logRatio(v, j.Live), logRatio(v, j.ActiveLive), logRatio(v, j.Raw)
-		if x := math.Log(v); !math.IsNaN(own) && !math.IsNaN(raw) && m.n > 0 {
+		own, active := logRatio(v, j.Live), logRatio(v, j.ActiveLive)
+		if x := math.Log(v); !math.IsNaN(own) && m.n > 0 {
 			to.Predicted++
-			to.Bias += raw
+			to.Bias += own
 			to.Error += own * own
 			to.MeanError += (x - m.mean) * (x - m.mean)
 			if !math.IsNaN(active) {
@@ -194,7 +196,7 @@ func (e *Evidence) compare(in *Interval) {
 		e.open.Agreed++
 	}
 	chances, ok := e.chances(in)
-	gained, known := gained(&in.Observation, in.Plan, in.Active)
+	gained, known := gained(&in.Observation, in.Aim, in.Beside)
 	if !ok || !known {
 		return
 	}

@@ -58,8 +58,6 @@ const (
 	leastAnswers = .99 // share of the cycles, and of those in time
 	leastCycles  = 200 // before anything but "not enough data" is said of shares
 	leastChosen  = 200 // intervals in which its choice was in force
-	worse        = 1.2 // times the active policy's mean squared error
-	unnoticed    = .02 // relative error that no gate is about
 )
 
 // Gate says of each thing that a shadow has to show whether it has.
@@ -131,9 +129,9 @@ func predicted(t *journal.Trial) int {
 	return n
 }
 
-// gap is about what the model says of the settings in force as it was trained, and, with what
-// was learned of it since, about whether another one would do better: the active policy's, or none
-// at all but the mean.
+// gap is about what the model, as it was trained, says of the settings in force: on average, and of
+// single intervals beside the active policy's, with what was learned of that, and beside the mean of
+// what was measured.
 func (a Asked) gap(t *journal.Trial) Item {
 	switch n := predicted(t); {
 	case n == 0 && t.Compared > 0:
@@ -156,9 +154,9 @@ func (a Asked) gap(t *journal.Trial) Item {
 		switch both := math.Max(1, float64(o.Both)); {
 		case math.Abs(bias) > a.MaximumGap:
 			bad = out.Why
-		case o.Both*2 > o.Predicted && o.BothError/both > worse*o.ActiveError/both+unnoticed*unnoticed:
+		case o.Both > 0 && (o.BothError-o.ActiveError)/both > a.MaximumGap*a.MaximumGap:
 			bad = fmt.Sprintf("its model predicts %s of %s worse than that of %s: error %.2g %% against %.2g %%", o.Signal, o.Service, t.Active, 100*math.Sqrt(o.BothError/both), 100*math.Sqrt(o.ActiveError/both))
-		case o.Both == 0 && o.Error/n > o.MeanError/n+a.MaximumGap*a.MaximumGap:
+		case (o.Error-o.MeanError)/n > a.MaximumGap*a.MaximumGap:
 			bad = fmt.Sprintf("its model predicts %s of %s worse than the mean of what was measured does: error %.2g %% against %.2g %%", o.Signal, o.Service, 100*math.Sqrt(o.Error/n), 100*math.Sqrt(o.MeanError/n))
 		}
 	}
