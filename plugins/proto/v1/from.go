@@ -71,51 +71,66 @@ func FromDecision(d policy.Decision) *Decision {
 
 // FromAction converts an action.
 func FromAction(a policy.Action) *Action {
-	return &Action{Settings: each(a, fromSetting)}
+	return &Action{Settings: each(a, func(x *identified[Setting], s policy.Setting) *Setting {
+		x.message.Id, x.message.Value = fromKnobID(&x.id, s.KnobID), s.Value
+		return &x.message
+	})}
 }
 
-func fromSignal(s policy.Signal) *Signal {
-	return &Signal{
-		Name: s.Name, Service: s.Service, Role: rolesToWire[s.Role], Value: s.Value,
-		AtUnixMilliseconds: fromTime(s.At), Status: statusesToWire[s.Status],
+// identified is a message with the name of a knob that it refers to.
+type identified[T any] struct {
+	message T
+	id      KnobID
+}
+
+func fromKnobID(to *KnobID, id policy.KnobID) *KnobID {
+	to.Kind, to.Target, to.Part = kindsToWire[id.Kind], id.Target, id.Part
+	return to
+}
+
+// dated is a signal with the time that it refers to.
+type dated struct {
+	message Signal
+	at      int64
+}
+
+func fromSignal(x *dated, s policy.Signal) *Signal {
+	m := &x.message
+	m.Name, m.Service, m.Role, m.Value, m.Status = s.Name, s.Service, rolesToWire[s.Role], s.Value, statusesToWire[s.Status]
+	if !s.At.IsZero() {
+		x.at = s.At.UnixMilli()
+		m.AtUnixMilliseconds = &x.at
 	}
+	return m
 }
 
-func fromKnobID(id policy.KnobID) *KnobID {
-	return &KnobID{Kind: kindsToWire[id.Kind], Target: id.Target, Part: id.Part}
+func fromKnob(x *identified[Knob], k policy.Knob) *Knob {
+	m := &x.message
+	m.Id, m.Service, m.Min, m.Max, m.Cost = fromKnobID(&x.id, k.KnobID), k.Service, k.Min, k.Max, k.Cost
+	m.Levels = int32(min(max(k.Levels, 0), 1<<30))
+	return m
 }
 
-func fromKnob(k policy.Knob) *Knob {
-	return &Knob{
-		Id: fromKnobID(k.KnobID), Service: k.Service, Min: k.Min, Max: k.Max,
-		Levels: int32(min(max(k.Levels, 0), 1<<30)), Cost: k.Cost,
-	}
+func fromService(m *Service, s policy.Service) *Service {
+	m.Name, m.Value, m.Floor, m.Objectives = s.Name, s.Value, s.Floor, each(s.Objectives, fromObjective)
+	return m
 }
 
-func fromSetting(s policy.Setting) *Setting {
-	return &Setting{Id: fromKnobID(s.KnobID), Value: s.Value}
+func fromObjective(m *Objective, o policy.Objective) *Objective {
+	m.Signal, m.Kind, m.Bound, m.Budget = o.Signal, objectivesToWire[o.Kind], o.Bound, o.Budget
+	m.Margin, m.Residual, m.Correction, m.Price = o.Margin, o.Residual, o.Correction, o.Price
+	m.Lag, m.Calibrated = o.Lag, o.Calibrated
+	return m
 }
 
-func fromService(s policy.Service) *Service {
-	return &Service{
-		Name: s.Name, Value: s.Value, Floor: s.Floor,
-		Objectives: each(s.Objectives, fromObjective),
-	}
+func fromPrediction(m *Prediction, p policy.Prediction) *Prediction {
+	m.Service, m.Signal, m.Value, m.Supported, m.Risk, m.Scale = p.Service, p.Signal, p.Value, p.Supported, p.Risk, p.Scale
+	return m
 }
 
-func fromObjective(o policy.Objective) *Objective {
-	return &Objective{
-		Signal: o.Signal, Kind: objectivesToWire[o.Kind], Bound: o.Bound, Budget: o.Budget,
-		Margin: o.Margin, Residual: o.Residual, Correction: o.Correction, Price: o.Price, Lag: o.Lag, Calibrated: o.Calibrated,
-	}
-}
-
-func fromPrediction(p policy.Prediction) *Prediction {
-	return &Prediction{Service: p.Service, Signal: p.Signal, Value: p.Value, Supported: p.Supported, Risk: p.Risk, Scale: p.Scale}
-}
-
-func fromAlternative(a policy.Alternative) *Alternative {
-	return &Alternative{Action: FromAction(a.Action), Score: a.Score, Reason: a.Reason}
+func fromAlternative(m *Alternative, a policy.Alternative) *Alternative {
+	m.Action, m.Score, m.Reason = FromAction(a.Action), a.Score, a.Reason
+	return m
 }
 
 func fromTime(t time.Time) *int64 {
@@ -126,13 +141,15 @@ func fromTime(t time.Time) *int64 {
 	return &ms
 }
 
-func each[S, T any](in []S, convert func(S) T) []T {
+// each fills a message for each of in. All of them are one allocation: an observation of 500
+// services has thousands.
+func each[S, X, T any](in []S, fill func(*X, S) *T) []*T {
 	if len(in) == 0 {
 		return nil
 	}
-	out := make([]T, len(in))
+	all, out := make([]X, len(in)), make([]*T, len(in))
 	for i, s := range in {
-		out[i] = convert(s)
+		out[i] = fill(&all[i], s)
 	}
 	return out
 }
