@@ -25,10 +25,10 @@ import (
 type collecting struct {
 	daemon.HistoryOptions
 
-	rulesFile, stateDirectory, out string
-	from, to                       string
-	without                        []string
-	asJSON                         bool
+	rulesFile, out string
+	from, to       string
+	without        []string
+	asJSON         bool
 
 	exploring *exploring
 }
@@ -41,8 +41,17 @@ func addCollect(app *kingpin.Application, commands map[string]func() error, stdo
 	c := app.Command("collect", "Make a dataset of a mesh's history, and report on its quality: from the journal (--state-directory), from Prometheus (--prometheus), "+
 		"or with both what was measured from Prometheus and the settings from the journal, where it has them. It needs no daemon, but for --explore.")
 	o := collecting{}
+	o.historyFlags(c)
+	c.Flag("output", "The dataset to write.").Short('o').Required().StringVar(&o.out)
+	c.Flag("json", "Print the report as JSON.").BoolVar(&o.asJSON)
+	o.exploring = addExplore(c)
+	commands["collect"] = func() error { return o.run(time.Now(), stdout, stderr) }
+}
+
+// historyFlags adds those that name a history.
+func (o *collecting) historyFlags(c *kingpin.CmdClause) {
 	c.Flag("rules", "The mesh's rules file (TOML).").Required().StringVar(&o.rulesFile)
-	c.Flag("state-directory", "The daemon's state_directory, with the journal.").StringVar(&o.stateDirectory)
+	c.Flag("state-directory", "The daemon's state_directory, with the journal.").StringVar(&o.StateDirectory)
 	c.Flag("prometheus", "URL of Prometheus.").StringVar(&o.PrometheusURL)
 	c.Flag("http.config.file", "File of Prometheus' http_config, with what it takes to be let in there.").StringVar(&o.HTTPFile)
 	c.Flag("query-offset", "As query_offset in windvane.toml.").Default("0s").DurationVar(&o.QueryOffset)
@@ -51,10 +60,6 @@ func addCollect(app *kingpin.Application, commands map[string]func() error, stdo
 	c.Flag("to", "Until when, likewise.").Default("now").StringVar(&o.to)
 	c.Flag("without", "FROM/TO: leave out an incident. May be given several times.").StringsVar(&o.without)
 	c.Flag("without-alert", "Leave out when the alert of this name fired, whatever it was about. May be given several times.").StringsVar(&o.Alerts)
-	c.Flag("output", "The dataset to write.").Short('o').Required().StringVar(&o.out)
-	c.Flag("json", "Print the report as JSON.").BoolVar(&o.asJSON)
-	o.exploring = addExplore(c)
-	commands["collect"] = func() error { return o.run(time.Now(), stdout, stderr) }
 }
 
 func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
@@ -68,11 +73,8 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	if err := o.times(now); err != nil {
 		return usageError{fmt.Errorf("collect: %w", err)}
 	}
-	if o.stateDirectory == "" && o.PrometheusURL == "" {
+	if o.StateDirectory == "" && o.PrometheusURL == "" {
 		return usageError{errors.New("collect: say from where: --state-directory, --prometheus, or both")}
-	}
-	if o.stateDirectory != "" {
-		o.Journal = daemon.JournalDirectory(o.stateDirectory)
 	}
 	ctx, cancel := interruptible()
 	defer cancel()
@@ -135,7 +137,7 @@ func (o *collecting) tell(w io.Writer, d *dataset.Dataset, r *lifecycle.Report) 
 	switch {
 	case d.Rows() > 0:
 	case r.Intervals == 0:
-		none = fmt.Errorf("collect: %s has no interval of mesh %s in that time, and no dataset was written", o.Journal, r.Mesh)
+		none = fmt.Errorf("collect: %s has no interval of mesh %s in that time, and no dataset was written", daemon.JournalDirectory(o.StateDirectory), r.Mesh)
 	case o.PrometheusURL != "":
 		none = fmt.Errorf("collect: none of %d intervals can be learned from, and no dataset was written; `windvane doctor` asks each query", r.Intervals)
 	default:

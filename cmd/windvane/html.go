@@ -19,39 +19,40 @@ import (
 // cannot be written is known at once, and put in its place when it is complete. A nil
 // htmlFile is not asked for.
 type htmlFile struct {
-	path string
-	f    *os.File
+	subcommand string
+	path       string
+	f          *os.File
 }
 
-func openHTML(path string) (*htmlFile, error) {
+func openHTML(subcommand, path string) (*htmlFile, error) {
 	if path == "" {
 		return nil, nil
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, usageError{fmt.Errorf("evaluate: --html %s is a directory; name a file", path)}
+		return nil, usageError{fmt.Errorf("%s: --html %s is a directory; name a file", subcommand, path)}
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".windvane-html-")
 	if err != nil {
 		if at, ok := errors.AsType[*os.PathError](err); ok {
 			err = at.Err
 		}
-		return nil, usageError{fmt.Errorf("evaluate: --html %s: %w; name a file in a directory that is there and can be written to", path, err)}
+		return nil, usageError{fmt.Errorf("%s: --html %s: %w; name a file in a directory that is there and can be written to", subcommand, path, err)}
 	}
-	return &htmlFile{path, f}, nil
+	return &htmlFile{subcommand, path, f}, nil
 }
 
 // write writes the page.
 func (h *htmlFile) write(p page.Page) error {
 	var b bytes.Buffer
 	if err := page.Write(&b, p); err != nil {
-		return fmt.Errorf("evaluate: --html: %w", err)
+		return fmt.Errorf("%s: --html: %w", h.subcommand, err)
 	}
 	_, err := h.f.Write(b.Bytes())
 	if err = errors.Join(err, h.f.Chmod(0o644), h.f.Sync(), h.f.Close()); err == nil {
 		err = os.Rename(h.f.Name(), h.path)
 	}
 	if err != nil {
-		return fmt.Errorf("evaluate: --html %s: %w", h.path, err)
+		return fmt.Errorf("%s: --html %s: %w", h.subcommand, h.path, err)
 	}
 	h.f = nil
 	return nil

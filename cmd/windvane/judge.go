@@ -24,7 +24,7 @@ type answer struct {
 func judge[R interface{ WriteText(w io.Writer) error }](
 	a answer, subject string, work func(ctx context.Context, progress func(what string, done, of int)) (R, error), toPage func(R) page.Page,
 ) error {
-	html, err := openHTML(a.html)
+	html, err := openHTML("evaluate", a.html)
 	if err != nil {
 		return err
 	}

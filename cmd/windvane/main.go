@@ -36,6 +36,7 @@ func application(stdout, stderr io.Writer) (*kingpin.Application, map[string]fun
 	app.Version(version.Print("windvane"))
 	commands := map[string]func() error{}
 	addApprove(app, commands, stdout)
+	addBacktest(app, commands, stdout, stderr)
 	addCheck(app, commands, stdout)
 	addCollect(app, commands, stdout, stderr)
 	addEvaluate(app, commands, stdout, stderr)
