@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,7 +170,7 @@ func TestBadHistory(t *testing.T) {
 		iv.Settings, iv.Row.Settings, iv.Reason = nil, nil, lifecycle.Unknown
 		unknown[i] = iv
 	}
-	few := append(unknown[:150:150], history[150:]...)
+	few := slices.Concat(unknown[:150], history[150:])
 	for _, c := range []struct {
 		name    string
 		history []lifecycle.Interval

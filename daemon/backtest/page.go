@@ -120,8 +120,11 @@ func (r *Report) overTime() page.Section {
 	s := page.Section{Title: "Over time", Text: []string{"Each point is a stretch of the judged time. Where a line has a gap, nothing is known."}}
 	for i, service := range r.Services {
 		lines := [5]page.Series{
-			{Name: "would have been broken"}, {Name: "was broken", Style: page.Dashed, Colour: 1},
-			{Name: "would have been carried"}, {Name: "was carried", Style: page.Dashed, Colour: 1}, {Name: "offered", Style: page.Dashed, Colour: 5},
+			{Name: "would have been broken"},
+			{Name: "was broken", Style: page.Dashed, Colour: 1},
+			{Name: "would have been carried"},
+			{Name: "was carried", Style: page.Dashed, Colour: 1},
+			{Name: "offered", Style: page.Dashed, Colour: 5},
 		}
 		for _, t := range r.Timeline {
 			of := t.Services[i]
