@@ -64,7 +64,7 @@ export function Frontier({ a, service }: { a: PromiseAnswer; service: string }) 
         marks={marks}
         height={320}
         from={0}
-        to={a.offered_all}
+        to={1.1 * a.offered_all}
         xSplits={ticks}
         xLabel={(v) => written(targetAt(v))}
         yLabel={(v) => digits(v) + "/s"}
