@@ -33,9 +33,8 @@ for (const [name, options] of [["overview-light", {}], ["overview-dark", { color
   await until(d.url, busy);
   await picture(d.url + "/", name, options);
 }
-await until(d.url, busy);
+await d.finished;
 await picture(d.url + "/#/promise/shop/compute", "promise-light", { viewport: { width: 1180, height: 640 } });
-await until(d.url, (m) => m.cycle > 820);
 await picture(d.url + "/#/service/shop/compute", "service-light", { viewport: { width: 1180, height: 900 } });
 await d.close();
 
@@ -43,6 +42,6 @@ const s = await Stage.open(programs.stage);
 await s.tell("run 100");
 await s.tell("fail prometheus");
 await s.tell("run 2");
-await picture(s.url + "/", "trouble-light", {});
+await picture(s.url + "/", "trouble-light", { viewport: { width: 1180, height: 620 } });
 await s.close();
 await programs.remove();
