@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -28,7 +25,7 @@ func addDoctor(app *kingpin.Application, commands map[string]func() error, stdou
 	all := c.Flag("verbose", "Show what is fine, too.").Short('v').Bool()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	commands["doctor"] = func() error {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible()
 		defer stop()
 		meter := progress.New("doctor", os.Stderr)
 		meter.Note("asking Prometheus and the API server")

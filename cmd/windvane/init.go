@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -30,7 +27,7 @@ func addInit(app *kingpin.Application, commands map[string]func() error, stdout 
 	c.Flag("timeout", "For each question.").Default("30s").DurationVar(&o.Timeout)
 	dir := c.Flag("output", "Directory to write to.").Short('o').Default(".").String()
 	commands["init"] = func() error {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible()
 		defer stop()
 		o.At = time.Now()
 		meter := progress.New("init", os.Stderr)

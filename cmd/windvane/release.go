@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -31,7 +29,7 @@ func addRelease(app *kingpin.Application, commands map[string]func() error, stdo
 	timeout := c.Flag("timeout", "For all of it.").Default("30s").Duration()
 	asJSON := c.Flag("json", "Print JSON.").Bool()
 	commands["release"] = func() error {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible()
 		defer stop()
 		ctx, cancel := context.WithTimeout(ctx, *timeout)
 		defer cancel()
