@@ -3,11 +3,13 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	promconfig "github.com/prometheus/common/config"
 
 	"github.com/windvane/windvane/daemon/config"
+	"github.com/windvane/windvane/daemon/dump"
 	"github.com/windvane/windvane/daemon/lifecycle"
 	"github.com/windvane/windvane/sim/dataset"
 )
@@ -18,6 +20,7 @@ type HistoryOptions struct {
 
 	StateDirectory string // the daemon's, with the journal; empty: none
 	PrometheusURL  string // empty: Prometheus is not asked
+	Dump           string // a file of Prometheus' samples, in place of it; empty: none
 	HTTPFile       string // Prometheus' http_config; empty: none is needed
 	QueryOffset    time.Duration
 	Timeout        time.Duration // of one question
@@ -42,6 +45,9 @@ func (o HistoryOptions) history() (out lifecycle.Options, closed func(), err err
 	if o.StateDirectory != "" {
 		out.Journal = JournalDirectory(o.StateDirectory)
 	}
+	if o.Dump != "" {
+		return out, closed, o.open(&out)
+	}
 	if o.PrometheusURL == "" {
 		return out, closed, nil
 	}
@@ -62,4 +68,30 @@ func (o HistoryOptions) history() (out lifecycle.Options, closed func(), err err
 	}
 	out.Prometheus = &lifecycle.Prometheus{API: client.whole, Offset: o.QueryOffset, Timeout: o.Timeout, Pause: retryPause}
 	return out, client.http.CloseIdleConnections, nil
+}
+
+// open reads the dump, as far as the rules ask for it. From and To that are not given, or lie
+// beyond it, are its own.
+func (o HistoryOptions) open(out *lifecycle.Options) error {
+	asked := ""
+	for _, q := range o.Rules.Queries() {
+		asked += q.Expr + "\n"
+	}
+	d, err := dump.Open(o.Dump, func(name string) bool {
+		return name == "ALERTS" || strings.HasPrefix(name, "windvane_") || strings.Contains(asked, name)
+	})
+	if err != nil {
+		return err
+	}
+	if out.From.Before(d.From) {
+		out.From = d.From
+	}
+	if out.To.IsZero() || out.To.After(d.To) {
+		out.To = d.To
+	}
+	if !out.From.Before(out.To) {
+		return fmt.Errorf("%s has samples from %s to %s, and none in the time that is asked for", o.Dump, d.From.Format(time.RFC3339), d.To.Format(time.RFC3339))
+	}
+	out.Prometheus = &lifecycle.Prometheus{API: d, Offset: o.QueryOffset, Timeout: o.Timeout, Pause: retryPause}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -57,7 +58,10 @@ func (o *backtesting) run(now time.Time, stdout, stderr io.Writer) error {
 	defer cancel()
 	p := progress.New("backtest", stderr)
 	defer p.Stop()
-	if o.history.PrometheusURL == "" {
+	switch {
+	case o.history.Dump != "":
+		p.Note("reading the dump")
+	case o.history.PrometheusURL == "":
 		p.Note("reading the journal")
 	}
 	o.history.Progress = func(done, of int) { p.Count("intervals", done, of) }
@@ -97,14 +101,17 @@ func (o *backtesting) write(r *backtest.Report, html *htmlFile, stdout io.Writer
 
 // source says where the history is from.
 func (o *backtesting) source() string {
-	switch c := o.history; {
-	case c.PrometheusURL == "":
-		return "the journal in " + c.StateDirectory
-	case c.StateDirectory == "":
-		return c.PrometheusURL
-	default:
-		return c.PrometheusURL + ", and the journal in " + c.StateDirectory
+	var from []string
+	c := o.history
+	for _, name := range []string{c.PrometheusURL, c.Dump} {
+		if name != "" {
+			from = append(from, name)
+		}
 	}
+	if c.StateDirectory != "" {
+		from = append(from, "the journal in "+c.StateDirectory)
+	}
+	return strings.Join(from, ", and ")
 }
 
 func (o *backtesting) check(now time.Time) (err error) {
@@ -114,9 +121,10 @@ func (o *backtesting) check(now time.Time) (err error) {
 	if err := o.history.times(now); err != nil {
 		return err
 	}
+	if err := o.history.named(); err != nil {
+		return err
+	}
 	switch {
-	case o.history.StateDirectory == "" && o.history.PrometheusURL == "":
-		return errors.New("say of which history: --prometheus, --state-directory, or both")
 	case !(o.Learn >= .05 && o.Learn <= .95):
 		return fmt.Errorf("--learn %v: want a share from 0.05 to 0.95", o.Learn)
 	case o.Worlds < 5 || o.Worlds > 100:

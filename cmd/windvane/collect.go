@@ -53,6 +53,7 @@ func (o *collecting) historyFlags(c *kingpin.CmdClause) {
 	c.Flag("rules", "The mesh's rules file (TOML).").Required().StringVar(&o.rulesFile)
 	c.Flag("state-directory", "The daemon's state_directory, with the journal.").StringVar(&o.StateDirectory)
 	c.Flag("prometheus", "URL of Prometheus.").StringVar(&o.PrometheusURL)
+	c.Flag("dump", "OpenMetrics text of Prometheus' samples in place of Prometheus, as `promtool tsdb dump-openmetrics` writes it.").PlaceHolder("FILE").StringVar(&o.Dump)
 	c.Flag("http.config.file", "File of Prometheus' http_config, with what it takes to be let in there.").StringVar(&o.HTTPFile)
 	c.Flag("query-offset", "As query_offset in windvane.toml.").Default("0s").DurationVar(&o.QueryOffset)
 	c.Flag("timeout", "For each question to Prometheus.").Default("2m").DurationVar(&o.Timeout)
@@ -73,8 +74,8 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 	if err := o.times(now); err != nil {
 		return usageError{fmt.Errorf("collect: %w", err)}
 	}
-	if o.StateDirectory == "" && o.PrometheusURL == "" {
-		return usageError{errors.New("collect: say from where: --state-directory, --prometheus, or both")}
+	if err := o.named(); err != nil {
+		return usageError{fmt.Errorf("collect: %w", err)}
 	}
 	ctx, cancel := interruptible()
 	defer cancel()
@@ -92,7 +93,10 @@ func (o *collecting) run(now time.Time, stdout, stderr io.Writer) error {
 		}
 		o.To = time.Now()
 	}
-	if o.PrometheusURL == "" {
+	switch {
+	case o.Dump != "":
+		p.Note("reading the dump")
+	case o.PrometheusURL == "":
 		p.Note("reading the journal")
 	}
 	o.Progress = func(done, of int) { p.Count("intervals", done, of) }
@@ -138,7 +142,7 @@ func (o *collecting) tell(w io.Writer, d *dataset.Dataset, r *lifecycle.Report) 
 	case d.Rows() > 0:
 	case r.Intervals == 0:
 		none = fmt.Errorf("collect: %s has no interval of mesh %s in that time, and no dataset was written", daemon.JournalDirectory(o.StateDirectory), r.Mesh)
-	case o.PrometheusURL != "":
+	case o.PrometheusURL != "" || o.Dump != "":
 		none = fmt.Errorf("collect: none of %d intervals can be learned from, and no dataset was written; `windvane doctor` asks each query", r.Intervals)
 	default:
 		none = fmt.Errorf("collect: none of %d intervals can be learned from, and no dataset was written", r.Intervals)
@@ -172,6 +176,17 @@ func loadCell(d *dataset.Dataset) float64 {
 		}
 	}
 	return most / 20
+}
+
+// named says whether a history is.
+func (o *collecting) named() error {
+	switch {
+	case o.Dump != "" && o.PrometheusURL != "":
+		return errors.New("--dump is in place of --prometheus: leave one of them out")
+	case o.StateDirectory == "" && o.PrometheusURL == "" && o.Dump == "":
+		return errors.New("say from where: --state-directory, --prometheus or --dump, or the first with one of the others")
+	}
+	return nil
 }
 
 // times reads --from, --to and --without.
