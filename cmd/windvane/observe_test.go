@@ -153,7 +153,7 @@ var commandLines = map[string]string{
 	"policy demote":    "policy demote --url URL --reason tried candidate",
 	"policy inspect":   "policy inspect --url URL simple",
 	"policy list":      "policy list --url URL",
-	"policy promote":   "policy promote --url URL --reason tried candidate",
+	"policy promote":   "policy promote --url URL --reason tried --force candidate",
 	"release":          "release --config.file windvane.toml --dry-run",
 	"run":              "", // is what runs
 	"sim serve":        "", // of files
