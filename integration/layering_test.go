@@ -88,6 +88,8 @@ var forbidden = []struct{ from, to, why string }{
 	{"daemon/loop", module + "daemon/actuate", "the loop knows an actuator by its interface"},
 	{"daemon/approve", module + "daemon/", "a plan that waits does not know who applies it"},
 	{"daemon/authority", module + "daemon/loop", "who allows what is not what is done"},
+	{"daemon/promotion", module + "daemon/actuate", "who judges policies sets nothing"},
+	{"daemon/promotion", module + "daemon/api", "who judges policies knows nobody who asks"},
 	{"daemon/roles", module + "daemon/loop", "who has which role is not what is done with it"},
 	{"daemon/probe", module + "daemon/", "who asks Prometheus does not judge"},
 	{"daemon/doctor", module + "daemon/loop", "doctor looks, and runs nothing"},
