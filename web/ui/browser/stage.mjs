@@ -17,10 +17,10 @@ function started(...args) {
   return { child, ended: new Promise((resolve) => child.on("exit", () => (children.delete(child), resolve()))) };
 }
 
-/** built builds the programs once, and returns where they are. */
-export async function built() {
+/** built builds the stage, and windvane if it is wanted, and returns where they are. */
+export async function built(whole = true) {
   const dir = await mkdtemp(join(tmpdir(), "windvane-ui-"));
-  for (const [name, path] of [["stage", "./web/ui/browser/stage"], ["windvane", "./cmd/windvane"]]) {
+  for (const [name, path] of [["stage", "./web/ui/browser/stage"], ["windvane", "./cmd/windvane"]].slice(0, whole ? 2 : 1)) {
     const done = spawnSync("go", ["build", "-o", join(dir, name), path], { cwd: root, stdio: "inherit" });
     if (done.status !== 0) throw new Error(`go build ${path} failed`);
   }

@@ -323,7 +323,7 @@ if (unknown.length > 0) {
   console.error(`suite: no case ${unknown.join(", ")}; there are ${Object.keys(cases).join(", ")}`);
   process.exit(2);
 }
-const programs = await built();
+const programs = await built(wanted.length === 0 || wanted.includes("demo"));
 for (const [name, run] of Object.entries(cases)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const begun = performance.now();
