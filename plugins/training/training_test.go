@@ -214,6 +214,21 @@ func TestMissedDecisionsAreTold(t *testing.T) {
 	}
 }
 
+// Where no table is made there is nothing to judge by, which is known before a training.
+func TestWithoutATable(t *testing.T) {
+	m, err := rules.Parse("rules.toml", []byte(meshRules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := training.Fit(m, data(m), strings.Repeat("0", 64), 1000, true)
+	if err != nil || l.Untried == nil || !strings.Contains(l.Untried.Error(), "no table") {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if l, err := lesson(); err != nil || l.Untried != nil {
+		t.Errorf("with a table: %v, %v", l.Untried, err)
+	}
+}
+
 func TestStops(t *testing.T) {
 	for _, at := range []string{"no [2Jtotal", "answers"} {
 		ctx, cancel := context.WithCancel(t.Context())
