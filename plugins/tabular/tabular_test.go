@@ -200,7 +200,7 @@ func TestDecideMaximisesTheScore(t *testing.T) {
 		if err := p.Configure(context.Background(), policy.Config{Artefact: artefact, Settings: []byte(settings)}); err != nil {
 			t.Fatal(err)
 		}
-		for n := range 40 {
+		for n := range 24 {
 			o := observation(6+14*rng.Float64(), 6+14*rng.Float64(), .06, .2*rng.Float64())
 			o.Limits = policy.Limits{MaxStep: .4, TotalBlocking: 1 - .5*float64(n%2)}
 			for s := range o.Services {

@@ -348,7 +348,7 @@ func TestEmulatorSearches(t *testing.T) {
 // model says; where risks have to come true first, it begins as they do.
 func TestEmulatorPrices(t *testing.T) {
 	o := emulatorOptions(t)
-	o.Controllers, o.Runs = []string{"full", "price+correction", "auto"}, 1
+	o.Controllers, o.Runs, o.samples = []string{"full", "price+correction", "auto"}, 1, 160
 	o.phases = []emulatorPhase{{PhaseNormal, 60}, {PhaseFault, 40}, {PhaseBack, 40}, {PhaseGrowth, 40}}
 	e, err := newEmulation(o)
 	if err != nil {

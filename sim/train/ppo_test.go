@@ -105,7 +105,7 @@ func (e *toy) share(p *PPO) float64 {
 
 func toyParams() PPOParams {
 	p := DefaultPPO()
-	p.Steps, p.Rollout, p.Minibatch, p.Epochs, p.Entropy = 24_000, 16, 64, 4, 1
+	p.Steps, p.Rollout, p.Minibatch, p.Epochs, p.Entropy = 16_000, 16, 64, 4, 1
 	return p
 }
 
