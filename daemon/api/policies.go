@@ -58,7 +58,7 @@ type Trained struct {
 }
 
 // Agrees says how often a shadow policy wanted what the active one did, since these two are
-// what they are, but at most in the newest 61,440 cycles.
+// what they are, in at most the newest two weeks of intervals of 5 s.
 type Agrees struct {
 	Cycles int `json:"cycles"` // in which both answered
 	Same   int `json:"same"`   // of these, the ones in which both wanted the same settings

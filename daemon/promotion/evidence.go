@@ -12,8 +12,12 @@ import (
 const (
 	// BlockCycles are the cycles of a block.
 	BlockCycles = 60
-	// MaxBlocks bounds the evidence that is kept: the newest.
-	MaxBlocks = 1024
+	// MaxBlocks bounds the evidence that is kept: the newest, two weeks of intervals of 5 s. Of a mesh
+	// with many objectives fewer are, but for a day.
+	MaxBlocks = 4096
+
+	leastKept = 300
+	mostKept  = 200_000 // objectives of blocks
 
 	// burnIn residuals are seen of a model before it is asked for chances.
 	burnIn = 50
@@ -96,8 +100,9 @@ func (e *Evidence) Prepend(blocks []journal.Trial) {
 }
 
 func (e *Evidence) keep(b journal.Trial) {
-	if e.blocks = append(e.blocks, b); len(e.blocks) > MaxBlocks {
-		e.blocks = slices.Delete(e.blocks, 0, len(e.blocks)-MaxBlocks)
+	most := max(leastKept, min(MaxBlocks, mostKept/max(1, len(b.Objectives))))
+	if e.blocks = append(e.blocks, b); len(e.blocks) > most {
+		e.blocks = slices.Delete(e.blocks, 0, len(e.blocks)-most)
 	}
 }
 

@@ -133,7 +133,7 @@ func careful(load float64) float64 { return math.Round(20*math.Min(.8, load/30))
 // Of sabotaged models none gets as far as being active, beside a policy without a model and beside a
 // good one. One that is wrong only where the active policy never goes can become a canary, and is
 // measured there. Of models as good as they come all get there where there is something to win, and
-// none where there is nothing. PROMOTION_REPORT=1 has 20 of either.
+// none where there is nothing. PROMOTION_REPORT=1500 has 20 of either.
 func TestGate(t *testing.T) {
 	const cycles = 1800
 	each := 1

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,13 +103,14 @@ func (v verdict) String() string {
 }
 
 // Of sabotaged models none gets as far as being active, beside a policy without a model and beside
-// one with a good one; of better ones, most do. It prints how soon. PROMOTION_REPORT=1 runs it, for
-// some minutes.
+// one with a good one; of better ones, most do. It prints how soon. PROMOTION_REPORT=1500 runs
+// it, for as many cycles; that takes some minutes.
 func TestWhoIsPromoted(t *testing.T) {
-	if os.Getenv("PROMOTION_REPORT") == "" {
-		t.Skip("takes minutes; PROMOTION_REPORT=1 runs it")
+	n, err := strconv.Atoi(os.Getenv("PROMOTION_REPORT"))
+	if err != nil {
+		t.Skip("takes minutes; PROMOTION_REPORT=1500 runs it")
 	}
-	z := size{each: 5, rows: 1500, cycles: 1500, seed: 1}
+	z := size{each: 5, rows: 1500, cycles: n, seed: 1}
 	g, m := smallMesh(t)
 	good := trained(t, "good", m, samples(t, g, m, 1900, z.rows, present), 1900)
 	bad := sabotaged(t, g, m, z.each, z.rows)
