@@ -83,14 +83,14 @@ type collection struct {
 	services []policy.Service
 	data     *dataset.Dataset
 	each     func(Interval) error // what becomes of those that were asked for
-	left     queue
+	left     dataset.Queue
 	report   Report
 }
 
 func newCollection(o Options) *collection {
 	services := o.Rules.PolicyServices()
 	c := &collection{
-		o: o, knobs: o.Rules.Knobs(), services: services, left: queue{services: services},
+		o: o, knobs: o.Rules.Knobs(), services: services, left: dataset.Queue{Services: services},
 		report: Report{Mesh: o.Rules.Name, IntervalSeconds: o.Rules.Interval.Seconds(), Settings: map[Source]int{}, leftOut: map[Reason]int{}},
 	}
 	c.data = dataset.Of(o.Rules.Name, o.Rules.Interval, c.knobs, services)
@@ -121,7 +121,7 @@ type interval struct {
 
 // add takes the next interval, and counts it or why it is left out.
 func (c *collection) add(iv interval) error {
-	foreign := c.left.over(iv.settings, iv.state)
+	foreign := c.left.Over(iv.settings, iv.state)
 	if !c.asked(iv.at) {
 		return nil
 	}

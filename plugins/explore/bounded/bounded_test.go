@@ -222,6 +222,43 @@ func TestInformedExploresAboutTheOptimum(t *testing.T) {
 	}
 }
 
+// While a queue of other settings hides what those in force do, the way out is tried and not
+// what is least known.
+func TestAQueueDrainsFirst(t *testing.T) {
+	m := newMesh(2, 24) // broken at the baseline
+	s := &Session{Bounds: Bounds{Intervals: 60, Allowance: 60, Seed: 1001}, Baseline: m.begin()}
+	clogged := 0
+	m.explore(t, s, m.begin(), func(int) float64 { return 28 }, func(_ int, o policy.Observation, c Choice) {
+		if !strings.Contains(c.Reason, "drains") {
+			return
+		}
+		clogged++
+		if last := s.Rows[len(s.Rows)-1]; !last.Queue {
+			t.Error("nothing was hidden")
+		}
+		blocked := func(a policy.Action) (sum float64) {
+			for _, x := range a {
+				if x.Kind == policy.Blocking {
+					sum += x.Value
+				}
+			}
+			return sum
+		}
+		if blocked(c.Action) < blocked(o.Live) {
+			t.Errorf("blocks less: %v after %v", c.Action, o.Live)
+		}
+	})
+	clean := 0
+	for _, r := range s.Rows {
+		if !r.Queue {
+			clean++
+		}
+	}
+	if clogged == 0 || clean < 30 {
+		t.Errorf("%d times a queue was in the way, %d of %d intervals tell something", clogged, clean, len(s.Rows))
+	}
+}
+
 func TestASessionSurvivesItsFile(t *testing.T) {
 	m := newMesh(2, 45)
 	s := &Session{Bounds: Bounds{Intervals: 40, Allowance: 5, Seed: 7}, Baseline: m.begin()}

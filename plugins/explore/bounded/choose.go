@@ -162,12 +162,38 @@ func (c *chooser) choose(out *Choice, p Pick) error {
 	switch {
 	case len(admitted) == 0:
 		out.Kind, out.Action, out.Reason = Retreat, least.action, "goes back to what the allowance admits"
+	case p == Informed && c.clogged():
+		out.Reason = "tries the setting nearest to the bounds, so that a queue drains which hides what settings do"
+		out.Action = nearest(admitted).action
 	case p == Random:
 		out.Action = admitted[c.rng.IntN(len(admitted))].action
 	default:
 		out.Action = c.informed(admitted).action
 	}
 	return nil
+}
+
+// clogged reports whether the last interval began and ended with a queue of other settings: as
+// long as a bound is broken, nothing is learned of those in force.
+func (c *chooser) clogged() bool {
+	last := c.Rows[len(c.Rows)-1]
+	for k := range c.model.at {
+		if e, ok := c.model.at[k].measured(last.Signals[k]); ok && e == 1 && last.Queue {
+			return true
+		}
+	}
+	return false
+}
+
+// nearest is the option that is furthest within the bounds, or least beyond them.
+func nearest(options []option) option {
+	out := options[0]
+	for _, x := range options {
+		if x.far < out.far {
+			out = x
+		}
+	}
+	return out
 }
 
 // option is an action with what is known of it.
@@ -235,17 +261,14 @@ func (c *chooser) value() {
 // best of those that are expected to be, the one that tells most: the choice of a sequential
 // D-optimal design. Where none is expected to be, it is the one nearest to its bounds.
 func (c *chooser) informed(options []option) option {
-	best, nearest := math.Inf(-1), options[0]
+	best := math.Inf(-1)
 	for _, x := range options {
 		if x.far <= 0 {
 			best = math.Max(best, x.value)
 		}
-		if x.far < nearest.far {
-			nearest = x
-		}
 	}
 	if math.IsInf(best, -1) {
-		return nearest
+		return nearest(options)
 	}
 	most := option{gain: -1}
 	for _, x := range options {
