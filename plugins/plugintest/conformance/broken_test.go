@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "plugin" {
 		os.Exit(plugin(os.Args[2]))
 	}
+	// A program built for the race detector otherwise takes a second to exit.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -148,8 +152,6 @@ func options(t *testing.T, mode string) conformance.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A program built for the race detector otherwise takes a second to exit.
-	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	return conformance.Options{
 		Command: []string{exe, "plugin", mode}, Observation: plugintest.Observation(plugintest.Knobs("a", "b"), .06, 10, 20),
 		Samples: 60, Calls: 1000, Seed: 1000, Deadline: 2 * time.Second,
@@ -194,6 +196,7 @@ func TestBrokenPlugins(t *testing.T) {
 			continue
 		}
 		t.Run(tc.mode, func(t *testing.T) {
+			t.Parallel() // most of it is waiting
 			o := options(t, tc.mode)
 			switch tc.mode {
 			case "slow", "locks":
