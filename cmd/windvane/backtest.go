@@ -93,7 +93,7 @@ func (o *backtesting) write(r *backtest.Report, html *htmlFile, stdout io.Writer
 		err = errors.Join(r.WriteText(stdout), atomicfile.Write(o.json, src))
 	}
 	if html != nil {
-		a := about(os.Args[1:], r.Mesh, o.history.rulesFile, "", "", 0)
+		a := about(withoutJSON(os.Args[1:]), r.Mesh, o.history.rulesFile, "", "", 0)
 		err = errors.Join(err, html.write(r.Page(backtest.About{Command: a.Command, Version: a.Version, Rules: a.Rules, Source: o.source()})))
 	}
 	return err
@@ -141,4 +141,17 @@ func (o *backtesting) check(now time.Time) (err error) {
 		}
 	}
 	return nil
+}
+
+// withoutJSON leaves out the file of --json: where output goes is no part of a report.
+func withoutJSON(args []string) (out []string) {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--json":
+			i++
+		case !strings.HasPrefix(args[i], "--json="):
+			out = append(out, args[i])
+		}
+	}
+	return out
 }
