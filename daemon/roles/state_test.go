@@ -100,7 +100,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{s, journal.CommandPromote, "old", "policy old is active already, since 2026-01-01T12:00:00Z"},
 		{s, journal.CommandPromote, "simple", "declare it a second time"},
-		{s, journal.CommandPromote, "nwe", `no policy "nwe" is declared; known: new, newer, old, simple`},
+		{s, journal.CommandPromote, "nwe", `no policy "nwe" is declared; did you mean "new"?`},
 		{s, journal.CommandDemote, "new", "policy new is shadow, and only the active one can be demoted"},
 		{s, journal.CommandDemote, "old", "has taken no other's place"},
 		{back, journal.CommandDemote, "old", "has taken no other's place"},
