@@ -24,9 +24,9 @@ func TestSay(t *testing.T) {
 		"Policy planner would set replicas of default/node from 1 to 2, which authority observe does not allow.": {Policy: "planner", Plan: plan[4:], Authority: "observe"},
 		"Plan 1a2b waits for a person to approve blocking of a from 10 % to 25 %: too slow.":                     {AuthorityState: waits, Reason: "too slow"},
 		"Plan 1a2b, approved by ann, is applied by the next cycle that admits it.":                               {AuthorityState: approved},
-		"Held: the policy has no opinion.":                                                         {Hold: "abstained (for now)", Reason: "nothing to say"},
-		"Policy simple changes nothing; the active policy did not decide: it died.":                              {Policy: "simple", FallbackReason: "it died"},
-		"Policy simple changes nothing; only raising blocking is admitted: cooldown.":                            {Policy: "simple", Frozen: "cooldown"},
+		"Held: the policy has no opinion.":                                            {Hold: "abstained (for now)", Reason: "nothing to say"},
+		"Policy simple changes nothing; the active policy did not decide: it died.":   {Policy: "simple", FallbackReason: "it died"},
+		"Policy simple changes nothing; only raising blocking is admitted: cooldown.": {Policy: "simple", Frozen: "cooldown"},
 	} {
 		if want != "There was no cycle yet." {
 			m.At = &at
