@@ -73,12 +73,13 @@ func (o HistoryOptions) history() (out lifecycle.Options, closed func(), err err
 // open reads the dump, as far as the rules ask for it. From and To that are not given, or lie
 // beyond it, are its own.
 func (o HistoryOptions) open(out *lifecycle.Options) error {
-	asked := ""
+	var asked []string
 	for _, q := range o.Rules.Queries() {
-		asked += q.Expr + "\n"
+		asked = append(asked, q.Expr)
 	}
+	all := strings.Join(asked, "\n")
 	d, err := dump.Open(o.Dump, func(name string) bool {
-		return name == "ALERTS" || strings.HasPrefix(name, "windvane_") || strings.Contains(asked, name)
+		return name == "ALERTS" || strings.HasPrefix(name, "windvane_") || strings.Contains(all, name)
 	})
 	if err != nil {
 		return err
