@@ -98,6 +98,9 @@ var forbidden = []struct{ from, to, why string }{
 	{"daemon/explain", module + "daemon/observe/", "explain reads the journal and nothing else"},
 }
 
+// arithmetic on plain values is what a model needs to say how far it is off.
+const arithmetic = module + "rules/margin"
+
 func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
 
 func TestImportsPointOneWay(t *testing.T) {
@@ -111,6 +114,9 @@ func TestImportsPointOneWay(t *testing.T) {
 				continue
 			}
 			for _, dep := range p.Deps {
+				if dep == arithmetic && rule.to == module+"rules" {
+					continue
+				}
 				bad := dep == rule.to || strings.HasPrefix(dep, strings.TrimSuffix(rule.to, "/")+"/")
 				if bad && dep != module+p.ImportPath {
 					t.Errorf("%s depends on %s: %s", p.ImportPath, dep, rule.why)

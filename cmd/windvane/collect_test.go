@@ -136,7 +136,7 @@ func TestCollectSaysWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		{nil, exitUsage, "--state-directory, --prometheus, or both"},
+		{nil, exitUsage, "--state-directory, --prometheus or --dump"},
 		{[]string{"--prometheus", "localhost:9090"}, exitFailed, "the URL of Prometheus is not a http or https URL"},
 		{[]string{"--prometheus", "http://127.0.0.1:1", "--from", "yesterday"}, exitUsage, `--from: "yesterday" is neither a time`},
 		{[]string{"--prometheus", "http://127.0.0.1:1", "--from", "1h", "--to", "2h"}, exitUsage, "--from 1h is not before --to 2h"},

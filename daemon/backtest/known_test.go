@@ -144,11 +144,11 @@ func ask(t *testing.T, seed uint64, intervals int, kind string, worlds int) (*Re
 func TestKnownAnswer(t *testing.T) {
 	first, last, ok := strings.Cut(os.Getenv("BACKTEST_SEEDS"), "-")
 	if !ok {
-		r, answers := ask(t, 1001, 500, "threshold", 2)
+		r, answers := ask(t, 1003, 2000, "threshold", 2)
 		if r.Coverage.Ratio < leastCovered {
 			t.Errorf("%.2f of the intervals are covered", r.Coverage.Ratio)
 		}
-		for _, a := range answers { // of half an hour nobody learns more
+		for _, a := range answers { // of an hour and a half nobody learns more
 			if off := math.Abs(a.Value - a.is); off > .15*math.Max(1, a.is) {
 				t.Errorf("%s: %.3f is predicted, and it was %.3f", a.name, a.Value, a.is)
 			}

@@ -176,7 +176,7 @@ func TestTrains(t *testing.T) {
 func TestWhatGoesWrong(t *testing.T) {
 	for mode, wants := range map[string][]string{
 		"crashes":  {"plugin mine: train: it ended before it had trained (the process ended: exit status 7", "out of ideas"},
-		"endless":  {"it had not trained after 300ms, and was ended"},
+		"endless":  {"it had not trained after 300ms", "and was ended; give it more time (--timeout)"},
 		"nonsense": {"what it has trained fails 1 of 7 checks", "* configure: invalid character"},
 		"counts":   {"fails", "repeat", "observation 0: abstain is ", "`windvane plugin check` has these checks"},
 		"fails":    {"decisions had no answer, the first: plugin mine: decide: no idea of this load"},
