@@ -23,6 +23,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/windvane/windvane/internal/samples"
 )
 
 // Dump is what was read. It is for one goroutine.
@@ -37,11 +39,7 @@ type Dump struct {
 }
 
 // series is one, in the order of time.
-type series struct {
-	labels labels.Labels
-	times  []int64 // ms
-	values []float64
-}
+type series struct{ samples.Window }
 
 // Open reads the samples of a file whose metric's name is to be kept.
 func Open(path string, keep func(name string) bool) (*Dump, error) {
@@ -115,11 +113,11 @@ func (d *Dump) add(line string, known map[string]*series, keep func(name string)
 		if err != nil {
 			return fmt.Errorf("the series %q: %w", line[:min(end, 80)], err)
 		}
-		s = &series{labels: l}
+		s = &series{samples.Window{Of: l}}
 		known[strings.Clone(line[:end])] = s
 		d.series = append(d.series, s)
 	}
-	s.times, s.values = append(s.times, int64(math.Round(1000*at))), append(s.values, v)
+	s.Times, s.Values = append(s.Times, int64(math.Round(1000*at))), append(s.Values, v)
 	return nil
 }
 
@@ -148,8 +146,8 @@ func seriesEnd(line string) int {
 func (d *Dump) order() {
 	for _, s := range d.series {
 		before := d.Unordered
-		for i := 1; i < len(s.times); i++ {
-			if s.times[i] < s.times[i-1] {
+		for i := 1; i < len(s.Times); i++ {
+			if s.Times[i] < s.Times[i-1] {
 				d.Unordered++
 			}
 		}
@@ -157,20 +155,20 @@ func (d *Dump) order() {
 			sort.Stable(s)
 		}
 		n := 0
-		for i, at := range s.times {
-			if n > 0 && s.times[n-1] == at {
+		for i, at := range s.Times {
+			if n > 0 && s.Times[n-1] == at {
 				d.Duplicates++
 				continue
 			}
-			s.times[n], s.values[n] = at, s.values[i]
+			s.Times[n], s.Values[n] = at, s.Values[i]
 			n++
 		}
-		s.times, s.values = s.times[:n], s.values[:n]
+		s.Times, s.Values = s.Times[:n], s.Values[:n]
 		d.Samples += n
 		if n == 0 {
 			continue
 		}
-		from, to := time.UnixMilli(s.times[0]).UTC(), time.UnixMilli(s.times[n-1]).UTC()
+		from, to := time.UnixMilli(s.Times[0]).UTC(), time.UnixMilli(s.Times[n-1]).UTC()
 		if d.From.IsZero() || from.Before(d.From) {
 			d.From = from
 		}
@@ -180,11 +178,11 @@ func (d *Dump) order() {
 	}
 }
 
-func (s *series) Len() int           { return len(s.times) }
-func (s *series) Less(i, j int) bool { return s.times[i] < s.times[j] }
+func (s *series) Len() int           { return len(s.Times) }
+func (s *series) Less(i, j int) bool { return s.Times[i] < s.Times[j] }
 func (s *series) Swap(i, j int) {
-	s.times[i], s.times[j] = s.times[j], s.times[i]
-	s.values[i], s.values[j] = s.values[j], s.values[i]
+	s.Times[i], s.Times[j] = s.Times[j], s.Times[i]
+	s.Values[i], s.Values[j] = s.Values[j], s.Values[i]
 }
 
 // QueryRange is Prometheus'.

@@ -6,18 +6,14 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/tsdb/chunks"
-	"github.com/prometheus/prometheus/util/annotations"
 
+	"github.com/windvane/windvane/internal/samples"
 	"github.com/windvane/windvane/rules"
 )
 
@@ -26,10 +22,7 @@ import (
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // series is one input series.
-type series struct {
-	labels  labels.Labels
-	samples []chunks.Sample // by time
-}
+type series struct{ samples.Window }
 
 // maxValues bounds a file: the notation of series may say a billion in a few characters.
 const maxValues = 2_000_000
@@ -61,14 +54,15 @@ func readSeries(t *rules.Table, interval time.Duration, room *int) series {
 		t.Invalid("values", "is no series: "+firstError(err), `as in 'latency{service="a"}' and '0.1x5 _ stale 1+2x10'`)
 		return series{}
 	}
-	out := series{labels: metric}
+	out := series{samples.Window{Of: metric}}
 	for i, v := range sequence {
 		if v.Histogram != nil {
 			t.Invalid("values", "has native histograms, which no signal can be", "")
 			return series{}
 		}
 		if !v.Omitted {
-			out.samples = append(out.samples, sample{start.Add(time.Duration(i) * interval).UnixMilli(), v.Value})
+			out.Times = append(out.Times, start.Add(time.Duration(i)*interval).UnixMilli())
+			out.Values = append(out.Values, v.Value)
 		}
 	}
 	return out
@@ -82,29 +76,16 @@ func firstError(err error) string {
 	return err.Error()
 }
 
-// sample is a float at a time.
-type sample struct {
-	at int64 // ms since 1970
-	v  float64
-}
-
-func (s sample) T() int64                    { return s.at }
-func (sample) ST() int64                     { return 0 }
-func (s sample) F() float64                  { return s.v }
-func (sample) H() *histogram.Histogram       { return nil }
-func (sample) FH() *histogram.FloatHistogram { return nil }
-func (sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
-func (s sample) Copy() chunks.Sample         { return s }
-
 // store answers the engine from the series of a test.
 type store []series
 
 // Querier implements storage.Queryable.
 func (s store) Querier(mint, maxt int64) (storage.Querier, error) {
-	return querier{s, mint, maxt}, nil
+	return querier{store: s, mint: mint, maxt: maxt}, nil
 }
 
 type querier struct {
+	samples.Unlabelled
 	store      store
 	mint, maxt int64
 }
@@ -115,57 +96,17 @@ func (q querier) Select(_ context.Context, _ bool, hints *storage.SelectHints, m
 	if hints != nil {
 		mint, maxt = hints.Start, hints.End
 	}
-	set := &seriesSet{}
+	set := &samples.Set{}
 	for _, s := range q.store {
-		if !matches(s.labels, matchers) {
+		if !samples.Matches(s.Of, matchers) {
 			continue
 		}
-		from, _ := slices.BinarySearchFunc(s.samples, mint, func(x chunks.Sample, t int64) int { return int(x.T() - t) })
-		to, _ := slices.BinarySearchFunc(s.samples, maxt+1, func(x chunks.Sample, t int64) int { return int(x.T() - t) })
-		if from < to {
-			set.series = append(set.series, storage.NewListSeries(s.labels, s.samples[from:to]))
+		if w, ok := s.Cut(mint, maxt); ok {
+			set.Add(w)
 		}
 	}
-	slices.SortFunc(set.series, func(a, b storage.Series) int { return labels.Compare(a.Labels(), b.Labels()) })
+	set.Sort()
 	return set
 }
-
-func matches(l labels.Labels, matchers []*labels.Matcher) bool {
-	for _, m := range matchers {
-		if !m.Matches(l.Get(m.Name)) {
-			return false
-		}
-	}
-	return true
-}
-
-var errNoLabelQueries = errors.New("no query of a rules file asks for labels")
-
-// LabelValues implements storage.Querier; PromQL does not use it.
-func (querier) LabelValues(context.Context, string, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
-	return nil, nil, errNoLabelQueries
-}
-
-// LabelNames implements storage.Querier; PromQL does not use it.
-func (querier) LabelNames(context.Context, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error) {
-	return nil, nil, errNoLabelQueries
-}
-
-// Close implements storage.Querier.
-func (querier) Close() error { return nil }
-
-type seriesSet struct {
-	series []storage.Series
-	next   int
-}
-
-func (s *seriesSet) Next() bool {
-	s.next++
-	return s.next <= len(s.series)
-}
-
-func (s *seriesSet) At() storage.Series                { return s.series[s.next-1] }
-func (s *seriesSet) Err() error                        { return nil }
-func (s *seriesSet) Warnings() annotations.Annotations { return nil }
 
 var _ storage.Queryable = store(nil)

@@ -114,7 +114,7 @@ func (u unitTest) store(t *testing.T) *store {
 			t.Fatalf("%s: %v", in.Series, err)
 		}
 		of := s.series(metric)
-		if len(of.times) > 0 {
+		if len(of.Times) > 0 {
 			t.Fatalf("%s is there twice", metric)
 		}
 		for i, v := range values {

@@ -116,10 +116,10 @@ func (r *rule) record(s *store, at int64, results promql.Vector) error {
 	for _, sample := range results {
 		to := s.series(sample.Metric)
 		if live[to] {
-			return fmt.Errorf("two results have the labels %s; aggregate them to one", to.labels)
+			return fmt.Errorf("two results have the labels %s; aggregate them to one", to.Of)
 		}
 		if !s.append(to, at, sample.F) {
-			return fmt.Errorf("%s has a sample of this time from elsewhere; give each rule names or labels of its own", to.labels)
+			return fmt.Errorf("%s has a sample of this time from elsewhere; give each rule names or labels of its own", to.Of)
 		}
 		live[to] = true
 	}
