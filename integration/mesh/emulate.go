@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -18,7 +17,6 @@ import (
 	shedder "github.com/windvane/windvane/plugins/threshold"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/rules/margin"
-	"github.com/windvane/windvane/sim/dataset"
 	"github.com/windvane/windvane/sim/emulator"
 	"github.com/windvane/windvane/sim/eval"
 	"github.com/windvane/windvane/sim/train"
@@ -126,41 +124,19 @@ func (s shopEmulation) learn(ctx context.Context, intervals int) (*train.Tabular
 	if err != nil {
 		return nil, err
 	}
-	services := s.rules.PolicyServices()
-	seen := &recorder{
-		Policy: explore.New(), queue: dataset.Queue{Services: services}, services: services,
-		rows: dataset.Of(s.rules.Name, s.rules.Interval, s.rules.Knobs(), services),
-	}
-	if err := seen.Configure(ctx, policy.Config{Settings: fmt.Appendf(nil, `{"seed": %d, "hold": %q}`, s.seed, hold)}); err != nil {
+	p := explore.New()
+	if err := p.Configure(ctx, policy.Config{Settings: fmt.Appendf(nil, `{"seed": %d, "hold": %q}`, s.seed, hold)}); err != nil {
 		return nil, err
 	}
-	if _, err := s.loop(sc, seen).Run(ctx); err != nil {
+	t, err := s.loop(sc, p).Run(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("exploration: %w", err)
 	}
-	return train.EnumerateTabular(s.rules, seen.rows, "", s.seed)
-}
-
-// recorder makes a dataset of what a policy is shown.
-type recorder struct {
-	policy.Policy
-	queue    dataset.Queue
-	services []policy.Service
-	rows     *dataset.Dataset
-}
-
-func (r *recorder) Decide(ctx context.Context, o policy.Observation) (policy.Decision, error) {
-	if !r.queue.Over(o.Live, o.State) {
-		row := dataset.Row{Settings: o.Live.Values()}
-		for _, s := range r.services {
-			row.Offered = append(row.Offered, known(o.State.Role(s.Name, policy.RoleOffered)))
-			row.Carried = append(row.Carried, known(o.State.Role(s.Name, policy.RoleCarried)))
-			row.Latency = append(row.Latency, known(o.State.Role(s.Name, policy.RoleLatency)))
-		}
-		if err := r.rows.Append(row); err != nil {
-			return policy.Decision{}, err
-		}
+	d, err := t.Explored(s.rules)
+	if err != nil {
+		return nil, err
 	}
-	return r.Policy.Decide(ctx, o)
+	return train.EnumerateTabular(s.rules, d, "", s.seed)
 }
 
 // judge adds a run of a controller.
@@ -272,12 +248,4 @@ func (e *emulated) add(x emulated) {
 	}
 	e.carried += x.carried
 	e.nothing += x.nothing
-}
-
-// known is the value of a signal; NaN where there is none.
-func known(s policy.Signal) float64 {
-	if v, ok := s.Get(); ok {
-		return v
-	}
-	return math.NaN()
 }

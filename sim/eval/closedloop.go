@@ -56,6 +56,7 @@ type Interval struct {
 	Live     policy.Action   // in force during the interval
 	Changes  []policy.Change // made at its start
 	Counted  bool            // Live was the policy's own choice under the margins: the interval moved the debt
+	State    policy.State    // that was measured, as a policy is told; nil in a DaemonTrace
 	Services []ServiceInterval
 
 	// What was decided at its end.
@@ -183,6 +184,7 @@ func (l *loop) step(ctx context.Context) (Interval, error) {
 	o := policy.Observation{
 		Mesh: l.Mesh.Name, At: at, State: l.state(at), Live: l.live.Clone(), Knobs: l.knobs, Limits: l.Mesh.Limits(), Services: l.services,
 	}
+	in.State = o.State
 	frozen, _ := l.pace.Frozen(at, l.made)
 	o.Limits.Frozen = string(frozen)
 	var measured []margin.Measured

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/windvane/windvane/plugins/explore"
 	"github.com/windvane/windvane/plugins/explore/bounded"
@@ -167,13 +166,7 @@ func (e *emulation) explored(ctx context.Context, method string, b bounded.Bound
 	}
 	m := e.measures(s, trace, 0)[0]
 	out.carried = m.carried / m.offered
-	// As windvane collect does.
-	left, k := dataset.Queue{Services: e.services}, 0
-	trace.Intervals = slices.DeleteFunc(trace.Intervals, func(in Interval) bool {
-		k++
-		return left.Over(in.Live, p.states[k-1])
-	})
-	return trace.Dataset(e.Rules)
+	return trace.Explored(e.Rules)
 }
 
 // extra are, by objective, the errors of a trace beyond those of another one.
@@ -203,7 +196,6 @@ type explorer struct {
 	session   bounded.Session
 	walk      *explore.Explore
 	last      policy.Observation
-	states    []policy.State
 	protected int
 }
 
@@ -213,7 +205,7 @@ func (p *explorer) Decide(ctx context.Context, o policy.Observation) (policy.Dec
 		p.session.Baseline = o.Live.Clone()
 	}
 	p.session.Measure(o, true)
-	p.last, p.states = o, append(p.states, o.State)
+	p.last = o
 	if p.method == ExploreFree {
 		return p.walk.Decide(ctx, o)
 	}
