@@ -117,7 +117,6 @@ func (c *Case) Begin(o policy.Observation) error {
 		c.Table.Predict(c.Live, c.corners, c.Nearest)
 	}
 	c.Judge.Begin(&c.O, c.Table.Signals, c.Offered, known)
-	c.grow()
 	return nil
 }
 

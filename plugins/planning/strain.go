@@ -20,8 +20,8 @@ type growth struct {
 	corners []model.Corner
 }
 
-// grow prepares Strain.
-func (c *Case) grow() {
+// Grow prepares Strain for the observation that was begun.
+func (c *Case) Grow() {
 	for k := range c.growths {
 		g := &c.growths[k]
 		for s, loads := range c.Table.Loads {
@@ -33,12 +33,11 @@ func (c *Case) grow() {
 }
 
 // Strain says how near its bounds an action of the grid keeps the mesh: the largest ratio of
-// a prediction under its margin to its bound, in the mean of the present loads and of those on
-// the way to the greatest known. Of actions that carry the same now it tells the one that is
+// a prediction under its margin to its bound, in the mean of the present loads, for which it is
+// excess, as Weigh has it, and of those on the way to the greatest known. Of actions that carry the same now it tells the one that is
 // ready for more: where there is little load all are as good, and whichever is in force when a
 // crowd comes is in force until it has been seen.
-func (c *Case) Strain(action int) float64 {
-	_, excess := c.Weigh(action)
+func (c *Case) Strain(action int, excess float64) float64 {
 	sum := math.Min(excess, mostStrain)
 	for k := range c.growths {
 		g := &c.growths[k]

@@ -36,12 +36,13 @@ func (c *choice) rank() {
 // search returns the action with the greatest score: its value less what the
 // objectives cost. What they cost is never negative, so the first class that is worth
 // less than the best score ends it. Of equal scores the one with the least strain
-// is taken. Nothing feasible: -1. refused is the most valuable action, of these the one
+// is taken; that is least. Nothing feasible: -1. refused is the most valuable action, of these the one
 // nearest to the bounds, that the objectives alone keep from being taken; none: -1.
-func (c *choice) search() (best, refused int, score float64) {
+func (c *choice) search() (best, refused int, score, least float64) {
 	c.rank()
+	c.Grow()
 	best, refused, score = -1, -1, math.Inf(-1)
-	least, refusedClass, nearest := 0.0, (*class)(nil), 0.0 // least: of the strains
+	refusedClass, nearest := (*class)(nil), 0.0
 	for _, r := range c.order {
 		if r.value < score-planning.Tiny {
 			break
@@ -65,30 +66,36 @@ func (c *choice) search() (best, refused int, score float64) {
 			if v < score-planning.Tiny {
 				continue
 			}
-			strain := c.Strain(i)
+			strain := c.Strain(i, excess)
 			if v < score+planning.Tiny && strain >= least || len(guard.Limit(c.O, a).Edits) > 0 {
 				continue
 			}
 			best, score, least = i, v, strain
 		}
 	}
-	return best, refused, score
+	return best, refused, score, least
 }
 
 // readier is how much less strain there has to be under another action that is worth as much
 // as the live one.
 const readier = .05
 
+// strained is the strain under the live action.
+func (c *choice) strained() float64 {
+	_, excess := c.Weigh(c.Nearest)
+	return c.Strain(c.Nearest, excess)
+}
+
 func (c *choice) best() policy.Decision {
 	if d, ok := c.Frozen(); ok {
 		return d
 	}
-	best, refused, score := c.search()
+	best, refused, score, strain := c.search()
 	if best < 0 {
 		return c.Infeasible("no admissible action")
 	}
 	reason := fmt.Sprintf("worth %.4g of %.4g (value/s) %s", score, c.All, c.Met())
-	if c.Stays(score) && c.Strain(c.Nearest) < c.Strain(best)+readier {
+	if c.Stays(score) && c.strained() < strain+readier {
 		best = c.Nearest
 		reason = fmt.Sprintf("the live action is as good %s: no other is worth %.4g %% more", c.Met(), 100*c.Settings.Hysteresis)
 	}
