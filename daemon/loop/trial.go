@@ -210,7 +210,7 @@ func (m model) correct(predicted []policy.Prediction, a policy.Action) []policy.
 		for _, s := range m.o.Services {
 			for _, obj := range s.Objectives {
 				if known && s.Name == p.Service && obj.Signal == p.Signal && len(obj.Correction) == m.t.terms.Len() {
-					p.Value *= math.Exp(margin.ClipLog(m.t.terms.Dot(obj.Correction, offered, a)))
+					p.Value *= margin.Factor(&m.t.terms, obj.Correction, offered, a)
 				}
 			}
 		}

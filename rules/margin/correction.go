@@ -3,6 +3,8 @@ package margin
 import (
 	"math"
 	"slices"
+
+	"github.com/windvane/windvane/plugins/policy"
 )
 
 // Correction is the state of a factor on the model's predictions, whose logarithm is
@@ -39,10 +41,19 @@ func (c Correction) Gate() float64 {
 }
 
 // Log is the logarithm of the factor for an action with the given terms, under the gate.
-func (c Correction) Log(terms []float64) float64 { return ClipLog(c.Gate() * c.dot(terms)) }
+func (c Correction) Log(terms []float64) float64 { return clipLog(c.Gate() * c.dot(terms)) }
 
-// ClipLog keeps the logarithm of a correction within its range.
-func ClipLog(v float64) float64 { return clip(v, leastLog, mostLog) }
+// Factor is what a correction, as Hand gives its coefficients, makes of the predictions for an
+// action at offered loads by service, requests/s; 1 without coefficients.
+func Factor(terms *policy.Terms, coefficients, offered []float64, a policy.Action) float64 {
+	if len(coefficients) == 0 {
+		return 1
+	}
+	return math.Exp(clipLog(terms.Dot(coefficients, offered, a)))
+}
+
+// clipLog keeps the logarithm of a correction within its range.
+func clipLog(v float64) float64 { return clip(v, leastLog, mostLog) }
 
 // Hand returns the coefficients under the gate, for flows in requests/s; unit is what
 // one of those that were learned from is in requests/s. Nil: no correction.
@@ -83,7 +94,7 @@ func (c Correction) Learn(p Params, ratio float64, terms []float64) Correction {
 		c = Correction{Moments: make([]float32, n*(n+1)/2), Targets: make([]float32, n), Coefficients: make([]float32, n)}
 	}
 	y := math.Log(clip(ratio, leastRatio, mostRatio))
-	missed := y - ClipLog(c.dot(terms))
+	missed := y - clipLog(c.dot(terms))
 	c.Raw = p.Forget*c.Raw + y*y
 	c.Corrected = p.Forget*c.Corrected + missed*missed
 	c.Seen++

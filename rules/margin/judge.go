@@ -155,10 +155,7 @@ func (j *Judge) residual(o *policy.Observation, obj *policy.Objective, service i
 }
 
 func (j *Judge) correct(it item, a policy.Action) float64 {
-	if len(it.coefficients) == 0 {
-		return 1
-	}
-	return math.Exp(ClipLog(j.Terms.Dot(it.coefficients, j.offered, a)))
+	return Factor(&j.Terms, it.coefficients, j.offered, a)
 }
 
 // Weigh returns what the predictions (uncorrected, by service) of an action cost, and

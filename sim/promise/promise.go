@@ -192,7 +192,7 @@ func (w *weigher) correction(s int, a policy.Action) float64 {
 	}
 	for _, o := range w.Services[s].Objectives {
 		if o.Signal == w.Goal.Signals[s] && len(o.Correction) > 0 {
-			return math.Exp(margin.ClipLog(w.terms.Dot(o.Correction, w.Offered, a)))
+			return margin.Factor(&w.terms, o.Correction, w.Offered, a)
 		}
 	}
 	return 1
