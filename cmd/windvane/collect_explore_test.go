@@ -11,37 +11,16 @@ import (
 	"time"
 
 	"github.com/windvane/windvane/internal/progress"
-	"github.com/windvane/windvane/sim/emulator"
 	"github.com/windvane/windvane/station"
 )
 
 // unexplored is a station whose daemon has no policy of its own, its directory and its rules file.
 func unexplored(t *testing.T, authority string) (s *station.Station, rules string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wv") // t.TempDir is too long for the path of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	text, err := os.ReadFile("testdata/operate.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, _, _ := strings.Cut(string(text), "[[policy]]")
-	s, err = station.Open(t.Context(), station.Options{
-		Dir: dir, Emulator: emulator.Options{Graph: operatedMesh(t), Seed: 1017, SettleSeconds: .5}, Object: "front",
-		Interval: 5 * time.Second, Scrape: time.Second, From: time.Minute, Watch: func(station.Step) {},
-		Rules:   []byte(strings.Replace(head, `authority = "observe"`, `authority = "`+authority+`"`, 1)),
-		Address: "127.0.0.1:0", Executable: filepath.Join(built, "windvane"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	s, dir := openFront(t, 1017, func(text string) string {
+		head, _, _ := strings.Cut(text, "[[policy]]")
+		return strings.Replace(head, `authority = "observe"`, `authority = "`+authority+`"`, 1)
+	}, station.Options{Address: "127.0.0.1:0"})
 	t.Setenv("RUNTIME_DIRECTORY", dir)
 	return s, filepath.Join(dir, "front.toml")
 }

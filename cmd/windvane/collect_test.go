@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/windvane/windvane/daemon/lifecycle"
 	"github.com/windvane/windvane/sim/dataset"
-	"github.com/windvane/windvane/sim/emulator"
 	"github.com/windvane/windvane/station"
 )
 
@@ -24,31 +22,11 @@ import (
 // its Prometheus.
 func explored(t *testing.T, cycles int) (s *station.Station, rules, prometheus string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wv") // t.TempDir is too long for the path of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	text, err := os.ReadFile("testdata/operate.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, _, _ := strings.Cut(string(text), "[[policy]]")
-	head = strings.Replace(head, `authority = "observe"`, `authority = "act"`, 1)
-	s, err = station.Open(t.Context(), station.Options{
-		Dir: dir, Emulator: emulator.Options{Graph: operatedMesh(t), Seed: 1017, SettleSeconds: .5}, Object: "front",
-		Interval: 5 * time.Second, Scrape: time.Second, From: time.Minute, Watch: func(station.Step) {},
-		Rules:   []byte(head + "[[policy]]\nname = \"explorer\"\nplugin = \"explorer\"\nrole = \"active\"\n"),
-		Plugins: "\n[plugin.explorer]\nbuiltin = \"explore\"\n", Executable: filepath.Join(built, "windvane"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
+	s, dir := openFront(t, 1017, func(text string) string {
+		head, _, _ := strings.Cut(text, "[[policy]]")
+		head = strings.Replace(head, `authority = "observe"`, `authority = "act"`, 1)
+		return head + "[[policy]]\nname = \"explorer\"\nplugin = \"explorer\"\nrole = \"active\"\n"
+	}, station.Options{Plugins: "\n[plugin.explorer]\nbuiltin = \"explore\"\n"})
 	if err := s.Run(t.Context(), cycles); err != nil {
 		t.Fatal(err)
 	}

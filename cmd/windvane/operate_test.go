@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/common/version"
 
@@ -132,28 +130,8 @@ func newOperated(t *testing.T) *operated {
 	was := version.Version
 	version.Version = "1.2.0"
 	t.Cleanup(func() { version.Version = was })
-	dir, err := os.MkdirTemp("", "wv") // t.TempDir is too long for the path of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	rules, err := os.ReadFile("testdata/operate.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := station.Open(t.Context(), station.Options{
-		Dir: dir, Emulator: emulator.Options{Graph: operatedMesh(t), Seed: 1013, SettleSeconds: .5}, Object: "front",
-		Interval: 5 * time.Second, Scrape: time.Second, From: time.Minute, Rules: rules,
-		Plugins: "\n[plugin.rules]\nbuiltin = \"threshold\"\n", Watch: func(station.Step) {},
-		Address: "127.0.0.1:0", Executable: filepath.Join(built, "windvane"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
+	s, dir := openFront(t, 1013, func(text string) string { return text }, station.Options{
+		Plugins: "\n[plugin.rules]\nbuiltin = \"threshold\"\n", Address: "127.0.0.1:0",
 	})
 	shims := t.TempDir()
 	if err := os.WriteFile(filepath.Join(shims, "sudo"), []byte("#!/bin/sh\nexec env \"$@\"\n"), 0o700); err != nil { //nolint:gosec // it is run

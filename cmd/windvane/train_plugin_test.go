@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,37 +12,17 @@ import (
 	"github.com/windvane/windvane/internal/console"
 	"github.com/windvane/windvane/rules"
 	"github.com/windvane/windvane/sim/dataset"
-	"github.com/windvane/windvane/sim/emulator"
 	"github.com/windvane/windvane/station"
 )
 
 // A plugin that windvane.toml declares is trained, becomes a candidate of the running daemon by a
 // reload of what train printed, is promoted, and decides.
 func TestATrainedPluginDecides(t *testing.T) {
-	dir, err := os.MkdirTemp("", "wv") // t.TempDir is too long for the path of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	text, err := os.ReadFile("testdata/operate.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared := string(text)
+	var declared string
 	var last station.Step
-	s, err := station.Open(t.Context(), station.Options{
-		Dir: dir, Emulator: emulator.Options{Graph: operatedMesh(t), Seed: 1013, SettleSeconds: .5}, Object: "front",
-		Interval: 5 * time.Second, Scrape: time.Second, From: time.Minute, Rules: []byte(declared),
+	s, dir := openFront(t, 1013, func(text string) string { declared = text; return text }, station.Options{
 		Plugins: "\n[plugin.rules]\nbuiltin = \"threshold\"\n\n[plugin.mine]\ncommand = [\"" + filepath.Join(built, "lookup") + "\"]\ndeadline = \"1m\"\nstart_timeout = \"1m\"\n",
-		Watch:   func(step station.Step) { last = step }, Address: "127.0.0.1:0", Executable: filepath.Join(built, "windvane"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
+		Watch:   func(step station.Step) { last = step }, Address: "127.0.0.1:0",
 	})
 	shell := console.Shell{Dir: dir, Env: append(os.Environ(), "RUNTIME_DIRECTORY="+dir, "PATH="+built+":"+os.Getenv("PATH"))}
 	do := func(command string) string {

@@ -1,19 +1,18 @@
 package python_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/windvane/windvane/internal/unixsocket"
 	"github.com/windvane/windvane/plugins/host"
 	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/plugintest/conformance"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/simserver"
+	"github.com/windvane/windvane/plugins/simserver/simtest"
 	"github.com/windvane/windvane/sim/env"
 )
 
@@ -75,23 +74,7 @@ func simulate(t *testing.T) (socket string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket = filepath.Join(t.TempDir(), "s")
-	l, err := unixsocket.Listen(socket, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- simserver.Serve(ctx, l, &simserver.Scenario{
-			Mesh: "m", Reward: "what is carried within 60 ms", Services: table.Services, Backend: grid, Points: env.Cross(table.Loads),
-		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+	return simtest.Serve(t, &simserver.Scenario{
+		Mesh: "m", Reward: "what is carried within 60 ms", Services: table.Services, Backend: grid, Points: env.Cross(table.Loads),
 	})
-	return socket
 }

@@ -2,8 +2,6 @@ package simserver_test
 
 import (
 	"context"
-	"net"
-	"path/filepath"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -12,6 +10,7 @@ import (
 	policyv1 "github.com/windvane/windvane/plugins/proto/v1"
 	"github.com/windvane/windvane/plugins/simclient"
 	"github.com/windvane/windvane/plugins/simserver"
+	"github.com/windvane/windvane/plugins/simserver/simtest"
 	"github.com/windvane/windvane/sim/env"
 	"github.com/windvane/windvane/sim/model"
 )
@@ -53,25 +52,11 @@ func scenario() *simserver.Scenario {
 // serve serves a scenario on a unix socket, and ends with the test.
 func serve(t *testing.T, s *simserver.Scenario) *grpc.ClientConn {
 	t.Helper()
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
+	conn, err := simclient.Dial("unix:" + simtest.Serve(t, s))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- simserver.Serve(ctx, l, s) }()
-	conn, err := simclient.Dial("unix:" + socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		_ = conn.Close()
-	})
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -92,21 +91,7 @@ func emulatorOptions(t *testing.T) EmulatorOptions {
 func TestEmulatorIsDeterministic(t *testing.T) {
 	o := emulatorOptions(t)
 	o.samples, o.phases = 160, []emulatorPhase{{PhaseNormal, 30}, {PhaseFault, 30}, {PhaseBack, 30}, {PhaseGrowth, 30}}
-	var reports [2]string
-	for i := range reports {
-		r, err := Emulator(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reports[i] = string(text)
-	}
-	if d := cmp.Diff(reports[0], reports[1]); d != "" {
-		t.Errorf("the same options give another report:\n%s", d)
-	}
+	sameAgain(t, func() (any, error) { return Emulator(t.Context(), o) })
 }
 
 func TestEmulatorJudges(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/sim/model"
 	"github.com/windvane/windvane/sim/train"
@@ -256,5 +258,25 @@ func TestReportHoldsNoNaN(t *testing.T) {
 	want := `"reward_ratio":null,"violated_ratio":{"a":0},"carried_ratio":0,"carried_measured_ratio":null`
 	if n := strings.Count(string(got), want); n != 3 {
 		t.Errorf("%s\nwant %s in every row", got, want)
+	}
+}
+
+// sameAgain holds a report against the same one made again.
+func sameAgain(t *testing.T, judge func() (any, error)) {
+	t.Helper()
+	var reports [2]string
+	for i := range reports {
+		r, err := judge()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports[i] = string(text)
+	}
+	if d := cmp.Diff(reports[0], reports[1]); d != "" {
+		t.Errorf("the same options give another report:\n%s", d)
 	}
 }

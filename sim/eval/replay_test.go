@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -205,21 +204,7 @@ func TestReplayJudges(t *testing.T) {
 func TestReplayIsDeterministic(t *testing.T) {
 	o := replayOptions(t)
 	o.Trees.Trees, o.intervals = 5, 60
-	var reports [2]string
-	for i := range reports {
-		r, err := Replay(context.Background(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reports[i] = string(text)
-	}
-	if d := cmp.Diff(reports[0], reports[1]); d != "" {
-		t.Errorf("the same seed gives another report:\n%s", d)
-	}
+	sameAgain(t, func() (any, error) { return Replay(t.Context(), o) })
 }
 
 func TestReplayRefusesWhatDoesNotFit(t *testing.T) {

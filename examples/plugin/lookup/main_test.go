@@ -1,16 +1,14 @@
 package main
 
 import (
-	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/windvane/windvane/internal/unixsocket"
 	"github.com/windvane/windvane/plugins/plugintest"
 	"github.com/windvane/windvane/plugins/policy"
 	"github.com/windvane/windvane/plugins/simserver"
+	"github.com/windvane/windvane/plugins/simserver/simtest"
 	"github.com/windvane/windvane/sim/env"
 	"github.com/windvane/windvane/sim/model"
 )
@@ -36,23 +34,8 @@ func simulate(t *testing.T) (address string, mesh *model.Table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := unixsocket.Listen(socket, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- simserver.Serve(ctx, l, &simserver.Scenario{Mesh: "m", Services: mesh.Services, Backend: grid, Points: env.Cross(mesh.Loads)})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return "unix:" + socket, mesh
+	scenario := &simserver.Scenario{Mesh: "m", Services: mesh.Services, Backend: grid, Points: env.Cross(mesh.Loads)}
+	return "unix:" + simtest.Serve(t, scenario), mesh
 }
 
 func TestTrains(t *testing.T) {
